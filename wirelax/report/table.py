@@ -1,0 +1,174 @@
+"""The table of a run: one row a method, as strict JSON for scripts and as Markdown for people."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from wirelax.report._files import write_atomic
+from wirelax.report._format import format_value, plain
+
+__all__ = ["COLUMNS", "Row", "Tabulated", "tabulate", "to_json", "to_markdown", "write_table"]
+
+Row = Mapping[str, Any]
+"""One row of a table: values by column name. A missing column is the same as None."""
+
+COLUMNS = (
+    "method",
+    "count",
+    "utility_mean",
+    "utility_median",
+    "ratio_to_best",
+    "violation_fraction",
+    "seconds_per_channel",
+)
+"""The columns every comparison has, in their order; others follow in order of first appearance."""
+
+
+class Tabulated(NamedTuple):
+    """A table as text: column headers, which columns hold numbers, and the cells row by row."""
+
+    header: list[str]
+    numeric: list[bool]
+    cells: list[list[str]]
+
+
+def to_json(rows: Sequence[Row]) -> str:
+    """Rows as strictly valid JSON: a list of objects that all have the same keys in the same order.
+
+    NaN, infinities and missing values become ``null``; NumPy and JAX values become numbers and lists.
+
+    Args:
+        rows: the table, at least one row.
+
+    Returns:
+        The JSON text, ending in a newline.
+
+    Raises:
+        ValueError: there is no row.
+        TypeError: a value is not a number, text, None or a list of these; the message names its place.
+    """
+    data, names = _plain_rows(rows)
+    strict = [{name: _finite(row.get(name)) for name in names} for row in data]
+    return json.dumps(strict, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_markdown(
+    rows: Sequence[Row],
+    columns: Sequence[str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    *,
+    units: Mapping[str, str] | None = None,
+) -> str:
+    """Rows as a Markdown table, numbers right-aligned and padded so that it reads well as plain text.
+
+    Args:
+        rows: the table, at least one row.
+        columns: the columns to show, in this order; default all, those of `COLUMNS` first.
+        labels: headers by column name; default the name.
+        units: units by column name, for the engineering form (``{"utility_mean": "bit/J"}`` gives
+            ``5.12 Mbit/J``); columns of seconds need none.
+
+    Returns:
+        The Markdown text, ending in a newline.
+
+    Raises:
+        ValueError: there is no row, or a column of `columns` is in none of them.
+        TypeError: as for `to_json`.
+    """
+    table = tabulate(rows, columns, labels, units)
+    lines = [[_escape(text) for text in line] for line in (table.header, *table.cells)]
+    widths = [max(3, *map(len, column)) for column in zip(*lines)]
+    padded = [
+        [text.rjust(w) if right else text.ljust(w) for text, w, right in zip(line, widths, table.numeric)]
+        for line in lines
+    ]
+    rule = ["-" * (w - 1) + (":" if right else "-") for w, right in zip(widths, table.numeric)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (padded[0], rule, *padded[1:]))
+
+
+def write_table(
+    rows: Sequence[Row],
+    directory: str | os.PathLike[str],
+    stem: str = "table",
+    *,
+    columns: Sequence[str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+) -> tuple[Path, Path]:
+    """Write ``<stem>.json`` and ``<stem>.md``; on bad rows nothing is written.
+
+    Args:
+        rows: the table; the JSON file holds every column.
+        directory: where to write; made if missing.
+        stem: file name without its ending.
+        columns: see `to_markdown`.
+        labels: see `to_markdown`.
+        units: see `to_markdown`.
+
+    Returns:
+        The paths of the JSON and of the Markdown file.
+
+    Raises:
+        ValueError: as for `to_markdown`.
+        TypeError: as for `to_json`.
+    """
+    texts = {".json": to_json(rows), ".md": to_markdown(rows, columns, labels, units=units)}
+    json_path, markdown_path = (write_atomic(Path(directory) / f"{stem}{end}", t) for end, t in texts.items())
+    return json_path, markdown_path
+
+
+def tabulate(
+    rows: Sequence[Row],
+    columns: Sequence[str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+) -> Tabulated:
+    """Format every cell of a table; arguments and errors as for `to_markdown`."""
+    data, names = _plain_rows(rows)
+    unknown = [name for name in columns or () if name not in names]
+    if unknown:
+        raise ValueError(f"no row has the column {unknown[0]!r}; the columns are {', '.join(names)}")
+    names = list(columns) if columns else names
+    labels, units = labels or {}, units or {}
+    cells = [[format_value(row.get(name), name, units.get(name)) for name in names] for row in data]
+    numeric = [all(not isinstance(row.get(name), str | list | dict) for row in data) for name in names]
+    return Tabulated([labels.get(name, name) for name in names], numeric, cells)
+
+
+def _plain_rows(rows: Sequence[Row]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Rows as plain data, and the names of all columns in order."""
+    if len(rows) == 0:
+        raise ValueError("the table has no rows; pass at least one mapping of column name to value")
+    data = []
+    for index, row in enumerate(rows):
+        data.append({})
+        for name, value in row.items():
+            try:
+                data[-1][name] = plain(value)
+            except TypeError as error:
+                raise TypeError(f"row {index}, column {name!r}: {error}") from None
+    seen = list(dict.fromkeys(name for row in data for name in row))
+    return data, [
+        *(name for name in COLUMNS if name in seen),
+        *(name for name in seen if name not in COLUMNS),
+    ]
+
+
+def _finite(value: Any) -> Any:
+    """The value with None for every NaN and infinity in it."""
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _escape(text: str) -> str:
+    """Text of one cell: no line breaks, nothing that Markdown would act on."""
+    return re.sub(r"([\\|*`<])", r"\\\1", " ".join(text.split()))
