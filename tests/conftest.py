@@ -1,0 +1,69 @@
+"""Shared fixtures; also turns on run-time shape checks in the function modules."""
+
+import hypothesis
+import jax
+import jax.numpy as jnp
+import jaxtyping
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+# Before anything imports them. Not the whole package: the hook breaks registered dataclasses.
+_CHECKED = ["wirelax.channels", "wirelax.kernels", "wirelax.smoothing"]
+jaxtyping.install_import_hook(_CHECKED, "beartype.beartype")
+
+hypothesis.settings.register_profile(
+    "wirelax", deadline=None, max_examples=25, derandomize=True, database=None
+)
+hypothesis.settings.load_profile("wirelax")
+
+
+@pytest.fixture
+def x64():
+    """Double precision for the duration of one test."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """The package as users run it, without run-time shape checks: to see its own errors."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+@pytest.fixture
+def key():
+    """A random key, the same for every test."""
+    return jax.random.key(20240607)
+
+
+@pytest.fixture
+def check_gradients(x64):
+    """Compare first and second derivatives of ``function(*args)`` with central differences, in float64.
+
+    In forward and in reverse mode. Everything is compiled at once: `jax.test_util.check_grads` runs op by op,
+    which takes a hundred times longer on functions this small.
+    """
+
+    def check(function, *args, rtol=1e-6, step=1e-5):
+        def differences(f, x):
+            steps = step * jnp.eye(x.size)
+            return jnp.moveaxis(jax.vmap(lambda s: (f(x + s) - f(x - s)) / (2 * step))(steps), 0, -1)
+
+        @jax.jit
+        def derivatives(*args):
+            x, unravel = ravel_pytree(args)
+
+            def flat(x):
+                return jnp.ravel(function(*unravel(x)))
+
+            forward, reverse = jax.jacfwd(flat), jax.jacrev(flat)
+            pairs = {"forward": (forward(x), differences(flat, x)), "reverse": (reverse(x), forward(x))}
+            pairs["second"] = (jax.jacfwd(reverse)(x), differences(reverse, x))
+            return pairs
+
+        for order, (got, wanted) in derivatives(*(np.asarray(x, float) for x in args)).items():
+            scale = float(np.max(np.abs(wanted), initial=0.0))
+            np.testing.assert_allclose(got, wanted, rtol, atol=rtol * max(scale, 1.0), err_msg=order)
+
+    return check

@@ -1,0 +1,88 @@
+"""Where channel gains come from: geometry, path loss, blockage, fading, antenna arrays, files, shipped maps.
+
+Gains are linear power ratios with the axes (resource, receiver, transmitter); amplitudes are called `h`.
+"""
+
+from wirelax.channels.arrays import mrc_gain, saleh_valenzuela, ula_response
+from wirelax.channels.blockage import line_of_sight
+from wirelax.channels.fading import complex_normal, rayleigh, rician
+from wirelax.channels.files import (
+    ChannelFileError,
+    ChannelFileNotFoundError,
+    read_arrays,
+    write_arrays,
+)
+from wirelax.channels.gain_check import check_gain
+from wirelax.channels.munich import (
+    MunichRadiomap,
+    MunichWideband,
+    load_munich_radiomap,
+    load_munich_wideband,
+)
+from wirelax.channels.munich_samples import (
+    MunichHetnetCandidates,
+    munich_hetnet_candidates,
+    sample_munich_hetnet,
+    sample_munich_radiomap,
+)
+from wirelax.channels.path_loss import (
+    MACRO_NLOS,
+    MICRO,
+    PATH_LOSS_MODELS,
+    PICO_LOS,
+    PICO_NLOS,
+    URBAN,
+    PathLossModel,
+    log_distance_path_loss_db,
+    path_gain,
+)
+from wirelax.channels.topology import (
+    equilateral_triangle,
+    hexagonal_grid,
+    pairwise_distance,
+    uniform_distance_drop,
+    uniform_in_disc,
+    uniform_in_square,
+    wrap_around_offsets,
+    wrapped_distance,
+)
+
+__all__ = [
+    "MACRO_NLOS",
+    "MICRO",
+    "PATH_LOSS_MODELS",
+    "PICO_LOS",
+    "PICO_NLOS",
+    "URBAN",
+    "ChannelFileError",
+    "ChannelFileNotFoundError",
+    "MunichHetnetCandidates",
+    "MunichRadiomap",
+    "MunichWideband",
+    "PathLossModel",
+    "check_gain",
+    "complex_normal",
+    "equilateral_triangle",
+    "hexagonal_grid",
+    "line_of_sight",
+    "load_munich_radiomap",
+    "load_munich_wideband",
+    "log_distance_path_loss_db",
+    "mrc_gain",
+    "munich_hetnet_candidates",
+    "pairwise_distance",
+    "path_gain",
+    "rayleigh",
+    "read_arrays",
+    "rician",
+    "saleh_valenzuela",
+    "sample_munich_hetnet",
+    "sample_munich_radiomap",
+    "ula_response",
+    "uniform_distance_drop",
+    "uniform_in_disc",
+    "uniform_in_square",
+    "wrap_around_offsets",
+    "wrapped_distance",
+    "write_arrays",
+]

@@ -1,0 +1,31 @@
+"""Differentiable physics of one network: SINR, rates, energy, finite blocklength, utilities.
+
+Pure, un-jitted functions of one instance. Batch with ``jax.vmap``, speed with ``jax.jit``, gradients with
+``jax.grad``; everything is right in float32 and in float64.
+"""
+
+from wirelax.kernels.blocklength import channel_dispersion, finite_blocklength_rate, inverse_q
+from wirelax.kernels.energy import energy_efficiency, total_power_w
+from wirelax.kernels.ofdma import assigned_link_gain, assigned_sinr
+from wirelax.kernels.rate import rate, spectral_efficiency
+from wirelax.kernels.sinr import all_pairs_sinr, interference, link_powers, link_sinr
+from wirelax.kernels.utility import log_utility, sum_utility, weighted_sum_utility
+
+__all__ = [
+    "all_pairs_sinr",
+    "assigned_link_gain",
+    "assigned_sinr",
+    "channel_dispersion",
+    "energy_efficiency",
+    "finite_blocklength_rate",
+    "interference",
+    "inverse_q",
+    "link_powers",
+    "link_sinr",
+    "log_utility",
+    "rate",
+    "spectral_efficiency",
+    "sum_utility",
+    "total_power_w",
+    "weighted_sum_utility",
+]
