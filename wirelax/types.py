@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-__all__ = ["Allocation", "Channel", "Solution", "Status"]
+__all__ = ["Allocation", "Channel", "Method", "Solution", "Status"]
 
 Channel = Mapping[str, Any]
 """One instance of a problem: arrays by the names of the file format (``{"gain": ...}``)."""
@@ -64,3 +64,24 @@ class Solution:
                 "relax the constraints of the configuration or look at `Solution.status` instance by instance"
             )
         return self
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to solve a system: heuristic, solver or trained policy, all alike.
+
+    Attributes:
+        name: what the command line calls it.
+        summary: one line for listings.
+        solve: ``(state, channel, key) -> Solution``, pure and jittable.
+        load: gives the arrays that `solve` needs (weights) when the method is first run; they are passed as an
+            argument, never captured in a trace. ValueError where they do not fit the system.
+        over: how it is batched. "vmap" and "map" lift a function of one channel (use "map" where it branches);
+            a "batch" function takes channels and keys with a leading batch axis itself.
+    """
+
+    name: str
+    summary: str
+    solve: Callable[[Any, Channel, PRNGKeyArray], Solution]
+    load: Callable[[], Any] = lambda: None
+    over: Literal["vmap", "map", "batch"] = "vmap"

@@ -1,0 +1,25 @@
+"""Output heads that make every network output a feasible allocation."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+__all__ = ["LOG_POWER_MAX", "LOG_POWER_MIN", "budgeted_power"]
+
+LOG_POWER_MIN = -7.0
+"""Smallest log10 fraction of a budget; below it a link is off for all that matters."""
+LOG_POWER_MAX = 1.0
+"""Largest log10 fraction: beyond the budget, because the split over subchannels is what is left then."""
+
+
+def budgeted_power(
+    log_power: Float[Array, "*batch bs subchannel"], max_power_w: Float[Array, " bs"]
+) -> Float[Array, "*batch bs subchannel"]:
+    """Powers in W from log10 fractions of the budgets, scaled down where their sum exceeds the budget.
+
+    Powers span four decades and more, so a network regresses their logarithm (a dB scale).
+    """
+    fraction = 10.0 ** jnp.clip(log_power, LOG_POWER_MIN, LOG_POWER_MAX)
+    fraction = fraction / jnp.maximum(fraction.sum(-1, keepdims=True), 1.0)
+    return fraction * max_power_w[:, None]
