@@ -1,0 +1,38 @@
+"""Synthetic and ray-traced channels of the HetNet system."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from wirelax.channels import MACRO_NLOS, MICRO, path_gain, rayleigh, uniform_distance_drop
+from wirelax.channels.topology import hexagonal_grid, pairwise_distance
+from wirelax.systems.hetnet_ee.config import HetNetConfig
+
+__all__ = ["bs_positions_m", "sample_triangle"]
+
+
+def bs_positions_m(config: HetNetConfig) -> Float[np.ndarray, "bs 2"]:
+    """The macro at the origin and the micros around it, the first two closing an equilateral triangle."""
+    with jax.ensure_compile_time_eval():
+        ring = np.asarray(hexagonal_grid(1, config.inter_site_distance_m))[1:]
+    if config.num_micro > len(ring):
+        angle = 2 * np.pi * np.arange(config.num_micro) / config.num_micro
+        ring = config.inter_site_distance_m * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    order = np.argsort(np.round(np.arctan2(ring[:, 1], ring[:, 0]) % (2 * np.pi), 6))
+    return np.concatenate([np.zeros((1, 2)), ring[order][: config.num_micro]])
+
+
+def sample_triangle(config: HetNetConfig, *, key: PRNGKeyArray) -> Float[Array, "subchannel user bs"]:
+    """Power gains of one drop: uniform user distances, 3GPP path loss over 3-D distance, Rayleigh fading."""
+    drop_key, fading_key = jax.random.split(key)
+    sites = jnp.asarray(bs_positions_m(config))
+    users = uniform_distance_drop(sites, config.users_per_bs, config.max_user_distance_m, key=drop_key)
+    height = config.bs_height_m - config.user_height_m
+    lift = lambda points, z: jnp.concatenate([points, jnp.full((len(points), 1), z)], axis=-1)  # noqa: E731
+    distance_km = pairwise_distance(lift(users, 0.0), lift(sites, height)) / 1000
+    macro, micro = path_gain(distance_km, MACRO_NLOS), path_gain(distance_km, MICRO)
+    mean_gain = jnp.where(jnp.arange(config.num_bs) == 0, macro, micro)
+    return mean_gain * rayleigh((config.num_subchannels, *mean_gain.shape), key=fading_key)
