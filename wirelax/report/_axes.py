@@ -119,9 +119,7 @@ def legend_below(
     for columns in range(min(len(labels), 5), fewest - 1, -1):
         room = width / fewest - 0.55 if columns == fewest else width
         texts = [wrap(literal(label), room) for label in labels]
-        legend = figure.legend(
-            handles, texts, loc="outside lower center", ncols=columns, handlelength=handle_length
-        )
+        legend = figure.legend(handles, texts, loc="outside lower center", ncols=columns, handlelength=handle_length)
         extent = legend.get_window_extent(renderer)
         if columns == fewest or extent.width <= 0.98 * width * figure.dpi:
             break

@@ -71,9 +71,7 @@ def bars(
             centre = np.arange(len(names)) + np.where(paired, thick * (place - 0.5), 0.0)
             shown = np.isfinite(group) & ((group > 0) | (not log))
             start = low if log else 0.0
-            drawn.append(
-                axes.barh(centre, np.where(shown, group, start) - start, thick, left=start, **_LOOKS[place])
-            )
+            drawn.append(axes.barh(centre, np.where(shown, group, start) - start, thick, left=start, **_LOOKS[place]))
             texts = [_text(value, unit) if place == 0 or two else "" for value, two in zip(group, paired)]
             _write_values(axes, centre, group, shown, texts)
         axes.set_yticks(range(len(names)), labels)
@@ -120,9 +118,7 @@ def _limits(values: np.ndarray, log: bool, room: float) -> tuple[float, float]:
     return low - room * span * (low < 0), high + room * span * (high > 0 or low == 0)
 
 
-def _write_values(
-    axes: Axes, centre: np.ndarray, group: np.ndarray, shown: np.ndarray, texts: list[str]
-) -> None:
+def _write_values(axes: Axes, centre: np.ndarray, group: np.ndarray, shown: np.ndarray, texts: list[str]) -> None:
     """Write each value at the end of its bar, on the far side of the origin."""
     left, _ = axes.get_xlim()
     for y, value, visible, text in zip(centre, group, shown, texts):

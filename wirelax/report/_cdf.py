@@ -84,9 +84,7 @@ def cdf(
     return figure
 
 
-def _range(
-    samples: Iterable[np.ndarray], xscale: Scale, xlim: tuple[float, float] | None
-) -> tuple[float, float]:
+def _range(samples: Iterable[np.ndarray], xscale: Scale, xlim: tuple[float, float] | None) -> tuple[float, float]:
     """First and last value that the curves are drawn over."""
     values = np.concatenate(list(samples))
     if xscale == "log":
@@ -96,9 +94,7 @@ def _range(
             raise ValueError(f"got xlim {xlim}, want (low, high) with low < high, and low > 0 on a log axis")
         return xlim[0], max(xlim[1], values.max(initial=xlim[1]))
     if values.size == 0:
-        raise ValueError(
-            "no sample is positive, so there is nothing to draw on a log axis; use xscale='linear'"
-        )
+        raise ValueError("no sample is positive, so there is nothing to draw on a log axis; use xscale='linear'")
     low, high = float(values.min()), float(values.max())
     if low == high:
         return (low / 2, high * 2) if xscale == "log" else (low - 1.0, high + 1.0)

@@ -79,9 +79,7 @@ def lines(
             labels.append(count_label(name, x.size, int(drawn.sum()), "not shown"))
             style = curve_style(index)
             step = max(1, x.size // 8)
-            curves += axes.plot(
-                x, np.where(drawn, y, np.nan), markevery=(index % 7 * step // 7, step), **style
-            )
+            curves += axes.plot(x, np.where(drawn, y, np.nan), markevery=(index % 7 * step // 7, step), **style)
             if band and name in band:
                 low, high = pair(name, band[name], x.size)
                 axes.fill_between(x, low, high, color=style["color"], alpha=0.2, linewidth=0)

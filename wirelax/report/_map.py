@@ -115,6 +115,4 @@ def _extend(level: np.ndarray, limits_db: tuple[float, float] | None) -> str:
     if limits_db is None:
         return "neither"
     beyond = (bool(level.min() < limits_db[0]), bool(level.max() > limits_db[1]))
-    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[
-        beyond
-    ]
+    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[beyond]

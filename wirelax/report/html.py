@@ -127,10 +127,7 @@ def _table(section: Section) -> str:
     table = tabulate(section.rows or (), section.columns, section.labels, section.units)
     kinds = ["number" if numeric else "text" for numeric in table.numeric]
     head = _cells(_COLUMN_HEADER, table.header, kinds)
-    body = (
-        f"<tr>{_cells(_ROW_HEADER, row[:1], kinds)}{_cells('td', row[1:], kinds[1:])}</tr>"
-        for row in table.cells
-    )
+    body = (f"<tr>{_cells(_ROW_HEADER, row[:1], kinds)}{_cells('td', row[1:], kinds[1:])}</tr>" for row in table.cells)
     label = escape(f"Table: {section.title}")
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">'

@@ -1,0 +1,7 @@
+"""``python -m wirelax``."""
+
+import sys
+
+from wirelax.cli import main
+
+sys.exit(main())

@@ -1,0 +1,145 @@
+"""The engine behind ``wirelax reproduce``: trains, solves, and sets our numbers beside the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wirelax.report import figures
+from wirelax.report.compare import comparison_figures, comparison_rows
+from wirelax.report.html import FigureItem, Section, write_report
+from wirelax.report.machine import machine_summary
+from wirelax.report.table import write_table
+from wirelax.systems import get
+from wirelax.systems.run import sample_channels, solve_batch
+from wirelax.training.run import train_policy
+
+__all__ = ["reproduce"]
+
+Say = Callable[[str], None]
+
+
+def reproduce(
+    system: Any, directory: Path, *, preset: str, seed: int, say: Say, training_report: Callable[..., None]
+) -> tuple[list[dict[str, Any]], Path]:
+    """Run a system's reproduction and write table.json, table.md, figures and report.html.
+
+    Training runs lie under ``directory/runs`` and are continued if the command is repeated after a break.
+
+    Returns:
+        The rows of all tables (column ``scenario`` first after the method), and the page's path.
+    """
+    plan = system.reproduction(preset)
+    directory.mkdir(parents=True, exist_ok=True)
+    trained = {
+        name: _train(system, name, plan.train_preset, directory, seed, say, training_report) for name in plan.train
+    }
+    rows, sections = [], []
+    for title, overrides in plan.scenarios.items():
+        scene = get(system.name, **{**_changed(system), **overrides})
+        channels = sample_channels(scene, plan.count, seed + 1)
+        results = {}
+        for name in (*plan.methods, *(f"trained:{name}" for name in plan.train)):
+            say(f"{title}: {name}")
+            method = (
+                scene.recipes[name[8:]].method(trained[name[8:]])
+                if name.startswith("trained:")
+                else scene.methods[name]
+            )
+            results[name] = solve_batch(scene, method, channels, seed=seed + 2)
+        here = [{"method": row["method"], "scenario": title, **row} for row in comparison_rows(scene, results)]
+        rows += here
+        sections.append(_scenario_section(scene, title, plan, here, results, directory, first=not sections))
+    sections += [_sweep_section(system, sweep, plan.sweep_count, seed + 3, directory, say) for sweep in plan.sweeps]
+    units = {"utility_mean": system.utility_unit, "utility_median": system.utility_unit}
+    write_table(rows, directory, units=units)
+    meta = {**machine_summary(), "system": system.name, "preset": preset, "seed": str(seed)}
+    page = write_report(directory / "report.html", f"wirelax reproduce {system.name}", sections, meta)
+    return rows, Path(page)
+
+
+def _changed(system: Any) -> Mapping[str, Any]:
+    """Configuration fields that differ from the defaults."""
+    default = get(system.name).config
+    return {name: value for name, value in vars(system.config).items() if getattr(default, name) != value}
+
+
+def _train(system: Any, name: str, preset: str, directory: Path, seed: int, say: Say, report: Callable[..., None]):
+    recipe, run = system.recipes[name], directory / "runs" / name
+    say(f"training {name}")
+    return train_policy(
+        system,
+        recipe,
+        directory=run,
+        preset=preset,
+        seed=seed,
+        resume=(run / "run.json").exists(),
+        labels=directory / "labels" / f"{recipe.num_labels[preset]}.h5",
+        report=report,
+        say=say,
+    )
+
+
+def _scenario_section(scene, title, plan, rows, results, directory: Path, *, first: bool) -> Section:
+    items: list[FigureItem] = []
+    for number, (group, methods) in enumerate(plan.groups.items()):
+        stem = f"{_slug(title)}_{number + 1}_"
+        found = comparison_figures(scene, results, directory, stem=stem, methods=methods)
+        items += [
+            FigureItem(item.image, f"{group}. {item.caption}", item.alt)
+            for item in found
+            if "time" not in str(item.image)
+        ]
+    items += [
+        item
+        for item in comparison_figures(scene, results, directory, stem=f"{_slug(title)}_")
+        if "time" in str(item.image)
+    ]
+    text = [f"{plan.count} {title}.", *(plan.notes if first else ())]
+    if first:
+        text += [_beside_paper(figure, rows) for figure in plan.paper]
+    return Section(title=title, text=text, rows=rows, figures=items, units={"utility_mean": scene.utility_unit})
+
+
+def _beside_paper(figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:
+    row = next(row for row in rows if row["method"] == figure.method)
+    if figure.reference:
+        reference = next(row for row in rows if row["method"] == figure.reference)
+        ours = 100 * row["seconds_per_channel"] / reference["seconds_per_channel"]
+    else:
+        ours = row[figure.column]
+    return f"{figure.quantity}: paper {figure.value:g} ({figure.source}), here {ours:.3g}."
+
+
+def _sweep_section(system: Any, sweep: Any, count: int, seed: int, directory: Path, say: Say) -> Section:
+    mean: dict[str, list[float]] = {name: [] for name in sweep.methods}
+    feasible: dict[str, list[float]] = {name: [] for name in sweep.methods}
+    channels = sample_channels(system, count, seed)
+    for value in sweep.values:
+        say(f"{sweep.title}: {sweep.field} = {value:g}")
+        scene = get(system.name, **{**_changed(system), **sweep.overrides, sweep.field: value})
+        for name in sweep.methods:
+            result = solve_batch(scene, scene.methods[name], channels, seed=seed)
+            ok = result.feasible
+            mean[name].append(float(result.utility[ok].mean()) if ok.any() else float("nan"))
+            feasible[name].append(float(ok.mean()))
+    label = sweep.field.replace("_", " ")
+    quantity = f"Mean {system.utility_name.replace('_', ' ')} ({system.utility_unit})"
+    items = []
+    for suffix, table, ylabel in (
+        ("utility", mean, quantity),
+        ("feasible", feasible, "Fraction of channels feasible"),
+    ):
+        series = {name: (np.asarray(sweep.values), np.asarray(line)) for name, line in table.items()}
+        path = figures.save(
+            figures.lines(series, label, ylabel), directory / f"sweep_{_slug(sweep.title)}_{suffix}.png"
+        )
+        items.append(FigureItem(path, f"{sweep.title}: {ylabel.lower()} over {count} channels.", ylabel))
+    return Section(title=sweep.title, text=[f"Means are over the feasible ones of {count} channels."], figures=items)
+
+
+def _slug(title: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in title.lower()).strip("-")[:40]
