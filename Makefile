@@ -1,0 +1,51 @@
+# `make demo` and `make test` do all the set-up: Python 3.11 and make are enough.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+OUT ?= demo-report
+.PHONY: demo test test-slow lint format bench reproduce weights clean
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $(STAMP)
+
+demo: $(STAMP)
+	rm -rf $(OUT)
+	$(BIN)/python -m wirelax.demo --out $(OUT)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/ty check
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)
+	mkdir -p benchmarks/results
+	$(BIN)/wirelax bench --overwrite --out benchmarks/results/bench-$$(uname -m).json
+	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-only
+
+reproduce: $(STAMP)
+	$(BIN)/wirelax reproduce all --preset paper --out runs/reproduce
+
+clean:
+	rm -rf $(VENV) $(OUT) .pytest_cache .ruff_cache
+
+# Trains the policies that ship with the package, from labels to weights (an hour on 2 cores).
+WEIGHTS := wirelax/data/weights
+weights: $(STAMP)
+	for policy in dnn+ee cnn+ee equivariant; do \
+	  $(BIN)/wirelax train hetnet-ee --policy $$policy --preset paper --labels runs/labels-20k.h5 --out runs/weights-$$policy || exit 1; \
+	  cp runs/weights-$$policy/policy.msgpack $(WEIGHTS)/hetnet-ee-$$policy.msgpack; \
+	done
+	for kind in dnn cnn; do cp runs/weights-$$kind+ee/policy-supervised.msgpack $(WEIGHTS)/hetnet-ee-$$kind.msgpack; done
