@@ -12,9 +12,7 @@ from jax.flatten_util import ravel_pytree
 _CHECKED = ["wirelax.channels", "wirelax.kernels", "wirelax.smoothing"]
 jaxtyping.install_import_hook(_CHECKED, "beartype.beartype")
 
-hypothesis.settings.register_profile(
-    "wirelax", deadline=None, max_examples=25, derandomize=True, database=None
-)
+hypothesis.settings.register_profile("wirelax", deadline=None, max_examples=25, derandomize=True, database=None)
 hypothesis.settings.load_profile("wirelax")
 
 

@@ -40,9 +40,7 @@ def test_thermal_noise(wrap):
     np.testing.assert_allclose(thermal(1.0), -173.975, atol=1e-3)
     np.testing.assert_allclose(thermal(1e6), -113.975, atol=1e-3)
     np.testing.assert_allclose(thermal(360e3, 5.0), -173.975 + 55.563 + 5, atol=1e-3)
-    np.testing.assert_allclose(
-        thermal(1.0, 0.0, jnp.asarray([290.0, 2900.0])), [-173.975, -163.975], atol=1e-3
-    )
+    np.testing.assert_allclose(thermal(1.0, 0.0, jnp.asarray([290.0, 2900.0])), [-173.975, -163.975], atol=1e-3)
 
 
 def test_zero_power_is_minus_infinity_db():

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING
 from wirelax._version import __version__
 
 if TYPE_CHECKING:
-    from wirelax import channels, kernels, policies, report, smoothing, solvers, systems, training, types, units
+    from wirelax import (
+        channels,
+        kernels,
+        policies,
+        report,
+        smoothing,
+        solvers,
+        systems,
+        training,
+        types,
+        units,
+    )
 
 _SUBMODULES = (
     "channels",

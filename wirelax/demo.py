@@ -57,7 +57,10 @@ def _map_figure(directory: Path) -> FigureItem:
         jnp.asarray(data.ue_position_m[:, :2]),
         level_db,
         "Macro path gain (dB)",
-        sites_m=jnp.asarray(data.bs_position_m[:, :2]),
+        sites_m={
+            "macro BS": jnp.asarray(data.bs_position_m[:1, :2]),
+            "small BS": jnp.asarray(data.bs_position_m[1:, :2]),
+        },
         width="single",
     )
     path = figures.save(figure, directory / "munich_map.png")

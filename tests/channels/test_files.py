@@ -137,9 +137,7 @@ def test_unknown_suffixes_are_refused(tmp_path, name):
 def test_a_directory_is_no_file(tmp_path):
     (tmp_path / "a.npz").mkdir()
     refusal(lambda: read_arrays(tmp_path / "a.npz", ["gain"]), "a.npz", "not a file")
-    refusal(
-        lambda: write_arrays(tmp_path / "a.npz", {"gain": GAIN}, overwrite=True), "a.npz", "exists already"
-    )
+    refusal(lambda: write_arrays(tmp_path / "a.npz", {"gain": GAIN}, overwrite=True), "a.npz", "exists already")
 
 
 def test_matlab_types_come_back(tmp_path):

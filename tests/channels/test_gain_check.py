@@ -78,14 +78,10 @@ def test_gains_that_all_vanish_in_float32_are_refused():
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (1, 2, 3, 4, 5)])
 def test_a_wrong_rank_says_what_it_got_and_wants(shape):
-    refusal(
-        np.ones(shape), f"has shape {list(shape)}", "[batch, subchannel, user, BS]", "[subchannel, user, BS]"
-    )
+    refusal(np.ones(shape), f"has shape {list(shape)}", "[batch, subchannel, user, BS]", "[subchannel, user, BS]")
 
 
-@pytest.mark.parametrize(
-    ("shape", "axis"), [((0, 2, 3, 4), "batch"), ((2, 0, 4), "user"), ((5, 2, 3, 0), "BS")]
-)
+@pytest.mark.parametrize(("shape", "axis"), [((0, 2, 3, 4), "batch"), ((2, 0, 4), "user"), ((5, 2, 3, 0), "BS")])
 def test_empty_axes_are_named(shape, axis):
     refusal(np.ones(shape), f"the axis '{axis}' is empty")
 

@@ -42,9 +42,7 @@ def test_loaders_turn_levels_into_linear_gains_with_receiver_before_transmitter(
     uplink = 10 ** (stored["uplink_mrc_gain_db"].astype(np.float64) / 10)
     np.testing.assert_allclose(wideband.uplink_mrc_gain, uplink, rtol=1e-5)
     np.testing.assert_array_equal(radiomap.gain == 0, np.isneginf(level_db.T))
-    assert {radiomap.gain.dtype, wideband.downlink_gain.dtype, wideband.uplink_mrc_gain.dtype} == {
-        np.dtype(np.float32)
-    }
+    assert {radiomap.gain.dtype, wideband.downlink_gain.dtype, wideband.uplink_mrc_gain.dtype} == {np.dtype(np.float32)}
 
 
 def test_maps_are_what_their_licence_page_says():

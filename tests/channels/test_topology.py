@@ -85,9 +85,7 @@ def test_wrapped_distance_equals_the_loop_over_images_and_keeps_heights():
     offsets = wrap_around_offsets(2, 100.0)
     rx = np.column_stack([rng.uniform(-200, 200, (5, 2)), np.full(5, 1.5)])
     tx = np.column_stack([rng.uniform(-200, 200, (4, 2)), np.full(4, 25.0)])
-    images = [
-        loop_distance(rx, tx + np.append(shift, 0.0)) for shift in np.asarray(offsets, dtype=np.float64)
-    ]
+    images = [loop_distance(rx, tx + np.append(shift, 0.0)) for shift in np.asarray(offsets, dtype=np.float64)]
     got = wrapped_distance(jnp.asarray(rx), jnp.asarray(tx), offsets)
     np.testing.assert_allclose(got, np.min(images, axis=0), rtol=1e-5)
 

@@ -57,9 +57,7 @@ def test_nobody_served_is_no_signal_but_still_interference():
 
 def test_zero_power_is_no_signal_and_no_interference():
     gain, assignment, power = network(2)
-    np.testing.assert_array_equal(
-        COMPILED(gain, assignment, jnp.zeros_like(power), NOISE_W), np.zeros((3, 2))
-    )
+    np.testing.assert_array_equal(COMPILED(gain, assignment, jnp.zeros_like(power), NOISE_W), np.zeros((3, 2)))
     alone = jnp.zeros_like(power).at[1].set(2.0)
     np.testing.assert_allclose(
         COMPILED(gain, jnp.asarray([[0, 1], [2, 3], [4, 5]]), alone, NOISE_W)[1],

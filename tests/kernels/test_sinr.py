@@ -108,9 +108,7 @@ def test_float32_holds_under_a_strong_direct_link(ratio_db, links):
     assert np.max(np.abs(total_minus_own / np.diagonal(wanted) - 1)) > 1e-4
 
 
-@pytest.mark.parametrize(
-    ("scale", "noise"), [(1e-15, 1.5e-16), (1e-20, 4e-21)], ids=["subchannel", "one hertz"]
-)
+@pytest.mark.parametrize(("scale", "noise"), [(1e-15, 1.5e-16), (1e-20, 4e-21)], ids=["subchannel", "one hertz"])
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_raw_gains_do_not_underflow(name, scale, noise):
     gain = scale * np.asarray([[1.0, 0.3, 0.2], [0.1, 2.0, 0.4], [0.5, 0.1, 0.7]])

@@ -104,9 +104,7 @@ def test_log_axis_has_no_small_print():
 
 def test_lines_with_a_band_and_gaps():
     x = np.arange(5.0)
-    figure = figures.lines(
-        {"a": (x, x), "b": (x, x + 1)}, "SNR (dB)", "Rate (bit/s/Hz)", "log", {"b": (x, x + 2)}
-    )
+    figure = figures.lines({"a": (x, x), "b": (x, x + 1)}, "SNR (dB)", "Rate (bit/s/Hz)", "log", {"b": (x, x + 2)})
     axes = figure.axes[0]
     assert len(axes.lines) == 2
     assert len(axes.collections) == 1
@@ -144,9 +142,7 @@ def test_scatter_map():
     rng = np.random.default_rng(3)
     level = np.append(rng.normal(-90, 10, 49), -np.inf)
     sites = {"Macro BS": [[0, 0, 25]], "Small BS": rng.uniform(-50, 50, (3, 2))}
-    figure = figures.scatter_map(
-        rng.uniform(-100, 100, (50, 3)), level, "Path gain (dB)", sites, limits_db=(-95, 0)
-    )
+    figure = figures.scatter_map(rng.uniform(-100, 100, (50, 3)), level, "Path gain (dB)", sites, limits_db=(-95, 0))
     assert figure.axes[0].get_xlabel() == "x (m)"
     assert figure.axes[1].get_ylabel() == "Path gain (dB)"
     assert legend_texts(figure) == ["Macro BS", "Small BS", "no level (1 of 50)"]

@@ -52,9 +52,7 @@ def test_page_is_balanced_self_contained_and_escaped():
     assert "script" not in page.tags
     assert not {"link", "iframe", "object"} & set(page.tags)
     assert not re.search(r"https?://|url\(|@import", text)
-    assert all(
-        v.startswith(("data:image/png;base64,", "#")) for _, k, v in page.attributes if k in ("src", "href")
-    )
+    assert all(v.startswith(("data:image/png;base64,", "#")) for _, k, v in page.attributes if k in ("src", "href"))
     assert "".join(page.text).count(evil) >= 9
     assert [value for tag, key, value in page.attributes if (tag, key) == ("img", "alt")] == [evil]
     anchors = {value[1:] for _, key, value in page.attributes if key == "href"}
@@ -64,17 +62,13 @@ def test_page_is_balanced_self_contained_and_escaped():
 
 def test_images_from_figures_and_files_are_the_pngs(tmp_path):
     path = figures.save(figures.bars({"a": 1.0}, "Power (W)"), tmp_path / "bars.png")
-    page = Page(
-        render("t", [Section("s", figures=[FigureItem(path, "c", "a"), FigureItem(str(path), "c", "a")])])
-    )
+    page = Page(render("t", [Section("s", figures=[FigureItem(path, "c", "a"), FigureItem(str(path), "c", "a")])]))
     sources = [value for _, key, value in page.attributes if key == "src"]
     assert len(sources) == 2
     data = base64.b64decode(sources[0].removeprefix("data:image/png;base64,"))
     assert data == path.read_bytes()
     width, height = Image.open(io.BytesIO(data)).size
-    shown = {
-        key: int(value) for tag, key, value in page.attributes if tag == "img" and key in ("width", "height")
-    }
+    shown = {key: int(value) for tag, key, value in page.attributes if tag == "img" and key in ("width", "height")}
     assert shown["width"] / shown["height"] == pytest.approx(width / height, rel=0.01)
 
 

@@ -22,9 +22,7 @@ class ChannelFileNotFoundError(ChannelFileError, FileNotFoundError):
     """There is no file at the path given."""
 
 
-def read_arrays(
-    path: str | os.PathLike[str], required: Sequence[str], optional: Sequence[str] = ()
-) -> Arrays:
+def read_arrays(path: str | os.PathLike[str], required: Sequence[str], optional: Sequence[str] = ()) -> Arrays:
     """Read named arrays from ``.npz``, ``.h5``/``.hdf5`` or ``.mat`` (v7.3 and older).
 
     MATLAB stores arrays with reversed axes in HDF5; those (marked by the attribute ``MATLAB_class``) are

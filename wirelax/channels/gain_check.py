@@ -73,9 +73,7 @@ def _check_values(subject: str, array: np.ndarray, dtype: np.dtype) -> None:
     if not (smallest >= 0 and largest <= limits.max):
         _raise_first(subject, array, ~np.isfinite(array), "is not finite")
         _raise_first(subject, array, array < 0, "is negative; gains are linear power ratios, not dB")
-        _raise_first(
-            subject, array, array > limits.max, f"does not fit into {dtype}; divide by a larger unit"
-        )
+        _raise_first(subject, array, array > limits.max, f"does not fit into {dtype}; divide by a larger unit")
     if 0 < largest < limits.smallest_normal:
         tiny = f"is positive but, like all others, vanishes in {dtype}; divide the gains by the noise power"
         _raise_first(subject, array, array > 0, tiny)

@@ -54,9 +54,7 @@ def import_h5py(path: Path) -> Any:
     try:
         return importlib.import_module("h5py")
     except ImportError as error:
-        raise ChannelFileError(
-            f"{path} is an HDF5 file, which needs h5py: pip install 'wirelax[io]'"
-        ) from error
+        raise ChannelFileError(f"{path} is an HDF5 file, which needs h5py: pip install 'wirelax[io]'") from error
 
 
 def _read_npz(path: Path, names: Sequence[str]) -> tuple[list[str], dict[str, np.ndarray]]:

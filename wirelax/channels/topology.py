@@ -91,9 +91,7 @@ def wrapped_distance(
     return jnp.min(images, axis=0)
 
 
-def pairwise_distance(
-    rx_position: Float[Array, "rx d"], tx_position: Float[Array, "tx d"]
-) -> Float[Array, "rx tx"]:
+def pairwise_distance(rx_position: Float[Array, "rx d"], tx_position: Float[Array, "tx d"]) -> Float[Array, "rx tx"]:
     """Euclidean distances [rx, tx], m; the gradient of a zero distance is zero, not NaN."""
     squared = jnp.sum(jnp.square(rx_position[:, None, :] - tx_position[None, :, :]), axis=-1)
     apart = squared > 0

@@ -68,9 +68,7 @@ class EnergyEfficiencyProblem:
         """The SE target as a sum rate in bit/s."""
         return self.min_spectral_efficiency * self.num_subchannels * self.bandwidth_per_subchannel_hz
 
-    def sum_rate_bps(
-        self, assignment: Int[Array, "bs subchannel"], power_w: Float[Array, "bs subchannel"]
-    ) -> Array:
+    def sum_rate_bps(self, assignment: Int[Array, "bs subchannel"], power_w: Float[Array, "bs subchannel"]) -> Array:
         """Network throughput in bit/s, eq. (4)."""
         sinr = assigned_sinr(self.gain, assignment, power_w, self.noise_w)
         return self.bandwidth_per_subchannel_hz * rate(sinr).sum()
@@ -94,9 +92,7 @@ class EnergyEfficiencyProblem:
             self.sum_rate_bps(assignment, power_w), self.bandwidth_per_subchannel_hz, self.num_subchannels
         )
 
-    def meets_target(
-        self, assignment: Int[Array, "bs subchannel"], power_w: Float[Array, "bs subchannel"]
-    ) -> Array:
+    def meets_target(self, assignment: Int[Array, "bs subchannel"], power_w: Float[Array, "bs subchannel"]) -> Array:
         """Whether the SE target (8) holds, up to the rounding of float32."""
         return self.sum_rate_bps(assignment, power_w) >= self.min_sum_rate_bps * (1 - TARGET_TOLERANCE)
 
@@ -168,9 +164,7 @@ def _local_assignments(num_bs: int, users_per_bs: int, num_subchannels: int) -> 
     return np.array(list(itertools.product(cell, repeat=num_bs)), dtype=np.int32)
 
 
-def assignments(
-    num_bs: int, users_per_bs: int, num_subchannels: int
-) -> Int[np.ndarray, "choice bs subchannel"]:
+def assignments(num_bs: int, users_per_bs: int, num_subchannels: int) -> Int[np.ndarray, "choice bs subchannel"]:
     """All assignments that give every subchannel one user of the cell and every user a subchannel, (1a)(1b).
 
     Leaving a subchannel empty is the same as serving it with zero power, so it is not listed apart.

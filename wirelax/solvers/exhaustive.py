@@ -107,9 +107,7 @@ def _tables(problem: EnergyEfficiencyProblem, grid: _Grid, candidates: np.ndarra
     if len(candidates) <= MAX_ASSIGNMENTS_EACH:  # then every assignment has columns of its own
         rate_bps = [r[:, column[:, k]] for k, r in enumerate(rate_bps)]
         column = np.broadcast_to(np.arange(len(candidates))[:, None], column.shape)
-    return _Tables(
-        rate_bps, power.sum(-1) / problem.amplifier_efficiency, problem.circuit_power_w, jnp.asarray(column)
-    )
+    return _Tables(rate_bps, power.sum(-1) / problem.amplifier_efficiency, problem.circuit_power_w, jnp.asarray(column))
 
 
 def _first_argmax(value: Float[Array, "n *axes"]) -> Int[Array, "*axes"]:
@@ -118,17 +116,12 @@ def _first_argmax(value: Float[Array, "n *axes"]) -> Int[Array, "*axes"]:
     return jnp.where(value == value.max(0), index, len(value) - 1).min(0)
 
 
-def _box_maxima(
-    value: Float[Array, "vector column"], grid: _Grid, subchannel: int
-) -> Float[Array, "box column"]:
+def _box_maxima(value: Float[Array, "vector column"], grid: _Grid, subchannel: int) -> Float[Array, "box column"]:
     """Maximum over each box of the budget cover, one BS axis after the other, columns innermost."""
     num_levels, num_bs = len(grid.levels), grid.num_bs
     value = value.reshape(*(num_levels,) * num_bs, -1)
     for axis in range(num_bs):
-        boxes = [
-            jax.lax.slice_in_dim(value, 0, cap + 1, axis=axis).max(axis)
-            for cap in grid.corners[:, subchannel]
-        ]
+        boxes = [jax.lax.slice_in_dim(value, 0, cap + 1, axis=axis).max(axis) for cap in grid.corners[:, subchannel]]
         value = jnp.stack(boxes, axis)
     return value.reshape(-1, value.shape[-1])
 
@@ -136,7 +129,7 @@ def _box_maxima(
 def _best_weighted(tables: _Tables, grid: _Grid, price: Float[Array, " point"], *, each: bool) -> _Point:
     """Maximiser of rate - price * power within the budgets, exact: for each assignment, or over them all."""
     value = [rate_bps - price * tables.consumed_w[:, None] for rate_bps in tables.rate_bps]
-    boxes = sum(_box_maxima(v, grid, k)[:, tables.column[:, k]] for k, v in enumerate(value))
+    boxes = jnp.stack([_box_maxima(v, grid, k)[:, tables.column[:, k]] for k, v in enumerate(value)]).sum(0)
     best_box = _first_argmax(boxes)
     assignment = jnp.arange(len(best_box)) if each else _first_argmax(boxes.max(0))[None]
     box, column = best_box[assignment], tables.column[assignment]
@@ -154,9 +147,7 @@ def _rate_and_power(tables: _Tables, point: _Point) -> tuple[Float[Array, " poin
     return jnp.asarray(rate_bps), tables.consumed_w[point.vector].sum(0) + tables.circuit_w
 
 
-def _dinkelbach(
-    tables: _Tables, grid: _Grid, *, each: bool
-) -> tuple[_Point, Float[Array, " point"], Int[Array, ""]]:
+def _dinkelbach(tables: _Tables, grid: _Grid, *, each: bool) -> tuple[_Point, Float[Array, " point"], Int[Array, ""]]:
     """Best ratio on the grid without the SE target: the points, their ratios and the iterations taken."""
     num_points = len(tables.column) if each else 1
 
@@ -223,9 +214,7 @@ def _hull(tables: _Tables, grid: _Grid, min_rate_bps: Array, ratio: Float[Array,
     return best
 
 
-def _solution(
-    problem: EnergyEfficiencyProblem, assignment: Array, power_w: Array, iterations: Array
-) -> Solution:
+def _solution(problem: EnergyEfficiencyProblem, assignment: Array, power_w: Array, iterations: Array) -> Solution:
     met = problem.meets_target(assignment, power_w)
     return Solution(
         allocation={"assignment": assignment, "power_w": power_w},
@@ -269,11 +258,7 @@ def search_with_assignments(
     best = jax.lax.cond(
         _rate_and_power(tables, best)[0][0] >= min_rate_bps,
         lambda: best,
-        lambda: (
-            _dense(tables, grid, min_rate_bps)
-            if dense
-            else _hull(tables, grid, min_rate_bps, ratio.max()[None])
-        ),
+        lambda: _dense(tables, grid, min_rate_bps) if dense else _hull(tables, grid, min_rate_bps, ratio.max()[None]),
     )
     return jax.tree.map(lambda leaf: leaf[0], at(best)), at(points) if each else None
 
@@ -322,9 +307,7 @@ def exhaustive_search_reference(
     the definition that the fast search is tested against.
     """
     candidates = jnp.asarray(assignments(problem.num_bs, problem.users_per_bs, problem.num_subchannels))
-    fractions = power_candidates(
-        power_levels(levels, range_db, spacing), problem.num_bs, problem.num_subchannels
-    )
+    fractions = power_candidates(power_levels(levels, range_db, spacing), problem.num_bs, problem.num_subchannels)
     powers_w = jnp.asarray(fractions, problem.gain.dtype) * problem.max_power_w[:, None]
 
     def score(assignment: Array, power_w: Array) -> Array:

@@ -55,9 +55,7 @@ def power_vectors(levels: Float[np.ndarray, " level"], num_bs: int) -> Float[np.
     return np.array(list(itertools.product(levels, repeat=num_bs)))
 
 
-def budget_corners(
-    levels: Float[np.ndarray, " level"], num_subchannels: int
-) -> Int[np.ndarray, "corner subchannel"]:
+def budget_corners(levels: Float[np.ndarray, " level"], num_subchannels: int) -> Int[np.ndarray, "corner subchannel"]:
     """Largest level index per subchannel of one BS such that the budget still holds.
 
     A vector of levels is within the budget exactly if it lies below one of these corners in every coordinate,
@@ -83,16 +81,12 @@ def power_candidates(
 ) -> Float[np.ndarray, "candidate bs subchannel"]:
     """Every grid power allocation within the budgets, as fractions of them (19,683 for 6 dB levels, 3 x 2)."""
     of_bs = [
-        choice
-        for choice in itertools.product(levels, repeat=num_subchannels)
-        if sum(choice) <= 1 + BUDGET_TOLERANCE
+        choice for choice in itertools.product(levels, repeat=num_subchannels) if sum(choice) <= 1 + BUDGET_TOLERANCE
     ]
     return np.array(list(itertools.product(of_bs, repeat=num_bs)))
 
 
-def budget_mask(
-    levels: Float[np.ndarray, " level"], num_bs: int, num_subchannels: int
-) -> Bool[np.ndarray, "..."]:
+def budget_mask(levels: Float[np.ndarray, " level"], num_bs: int, num_subchannels: int) -> Bool[np.ndarray, "..."]:
     """Which combinations of power vectors, one axis per subchannel, keep every BS within its budget."""
     vectors = power_vectors(levels, num_bs)
     total = np.zeros((1,) * num_subchannels + (num_bs,))

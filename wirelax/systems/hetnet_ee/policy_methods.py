@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import jax
@@ -82,14 +83,22 @@ def policy_method(
         check_sizes(system, loaded)
         return loaded.state
 
-    def solve(state: Any, channel: Channel, key: Array) -> Solution:
+    def decide(state: Any, channel: Channel) -> tuple[Array, Array]:
         outputs = outputs_of(network.apply, state, system.features(channel))
         if mode == "class":
             decision = system.decode(outputs, channel)
-            return solution_of(system, channel, decision["assignment"], decision["power_w"])
-        assignment, power_w = best_of_all(system, outputs, channel)
-        if mode == "refine":
-            power_w = efficiency_steps(system.problem(channel), assignment, power_w, steps=REFINE_STEPS)
-        return solution_of(system, channel, assignment, power_w)
+            return decision["assignment"], decision["power_w"]
+        return best_of_all(system, outputs, channel)
 
+    def solve(state: Any, channel: Channel, key: Array) -> Solution:
+        return solution_of(system, channel, *decide(state, channel))
+
+    def refine(state: Any, channels: Channel, keys: Array) -> Solution:
+        assignment, power_w = jax.vmap(decide, in_axes=(None, 0))(state, channels)
+        problems = jax.vmap(system.problem)(channels)
+        power_w = efficiency_steps(problems, assignment, power_w, steps=REFINE_STEPS)
+        return jax.vmap(partial(solution_of, system))(channels, assignment, power_w)
+
+    if mode == "refine":
+        return Method(name=name, summary=summary, solve=refine, load=load, over="batch")
     return Method(name=name, summary=summary, solve=solve, load=load)

@@ -184,7 +184,7 @@ def _loop(steps: int, seed: int) -> LoopConfig:
 
 
 _LABELS = {"smoke": 500, "quick": 5000, "paper": 20000}
-_STEPS = {"smoke": (100, 100), "quick": (2000, 1000), "paper": (8000, 12000)}
+_STEPS = {"smoke": (200, 100), "quick": (2000, 1000), "paper": (8000, 12000)}
 """Steps of the supervised and of the fine-tuning stage, per preset."""
 _CNN_STEPS = {"smoke": (100, 100), "quick": (1000, 500), "paper": (2500, 6000)}
 _ENDLESS_STEPS = {"smoke": (100, 100), "quick": (1000, 2000), "paper": (3000, 6000)}
@@ -233,7 +233,8 @@ def _recipe(system: HetNetEE, plan: _Plan) -> Recipe:
 
 def _paper_plans(kind: str, network: Any, steps: Mapping[str, tuple[int, int]], batch: int) -> list[_Plan]:
     """Paper 1's network on all, 5,000 and 10,000 labels, and fine-tuned on the efficiency itself."""
-    title, common = kind.upper(), {"network": network, "steps": steps, "batch": batch}
+    title = kind.upper()
+    common: dict[str, Any] = {"network": network, "steps": steps, "batch": batch}
     sized = [{preset: min(count, 1000 * size) for preset, count in _LABELS.items()} for size in (5, 10)]
     return [
         _Plan(name=kind, summary=f"paper 1's {title}, supervised on exhaustive-search labels", **common),

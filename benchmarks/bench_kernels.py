@@ -1,0 +1,39 @@
+"""SINR and rate of a million networks of three links."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from wirelax.bench.kernels import loop_rates, rates_of, sample_networks, torch_rates, vectorised_rates
+from wirelax.bench.timing import compile_apart
+
+NETWORKS = 1_000_000
+LOOP_NETWORKS = 4_000
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return sample_networks(NETWORKS)
+
+
+def test_wirelax(benchmark, networks):
+    call, compile_seconds = compile_apart(rates_of, *map(jnp.asarray, networks))
+    benchmark.extra_info.update(networks=NETWORKS, compile_seconds=compile_seconds)
+    benchmark.pedantic(lambda: jax.block_until_ready(call()), rounds=5, warmup_rounds=1)
+
+
+def test_numpy_vectorised(benchmark, networks):
+    benchmark.extra_info["networks"] = NETWORKS
+    benchmark.pedantic(vectorised_rates, networks, rounds=5, warmup_rounds=1)
+
+
+def test_numpy_loop(benchmark, networks):
+    gain, power = networks
+    benchmark.extra_info["networks"] = LOOP_NETWORKS
+    benchmark.pedantic(loop_rates, (gain[:LOOP_NETWORKS], power[:LOOP_NETWORKS]), rounds=5, warmup_rounds=1)
+
+
+def test_torch_vectorised(benchmark, networks):
+    torch = pytest.importorskip("torch")
+    benchmark.extra_info["networks"] = NETWORKS
+    benchmark.pedantic(torch_rates(torch, *networks), rounds=5, warmup_rounds=1)

@@ -1,0 +1,109 @@
+"""All benchmarks in one run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from wirelax.bench.bound import machine_rates
+from wirelax.bench.kernels import kernel_rows
+from wirelax.bench.search import LABELS, search_rows, solver_rows
+from wirelax.report.machine import machine_summary
+
+__all__ = ["FULL", "QUICK", "Sizes", "run"]
+
+
+BOUND_REPEATS = 4
+"""Times the repeats of the rest, for the machine's bounds: they are short, and their best run counts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How much to time.
+
+    Attributes:
+        levels: power levels of the exhaustive search, zero included.
+        channels: channels of the fast search.
+        plain_channels: channels of the plain search; at most `channels`.
+        numpy_channels: channels of the vectorised NumPy search; at most `plain_channels`.
+        loop_candidates: candidates of one channel that the NumPy loop is timed on.
+        solver_channels: channels of the continuous solvers.
+        networks: networks in the batch of the kernels.
+        loop_networks: networks that the NumPy loop is timed on.
+        bound_elements: length of the arrays that the bounds of the machine are measured with.
+        repeats: timed runs of everything, after one that is not timed.
+    """
+
+    levels: int = 6
+    channels: int = LABELS
+    plain_channels: int = 64
+    numpy_channels: int = 8
+    loop_candidates: int = 8_000
+    solver_channels: int = 512
+    networks: int = 1_000_000
+    loop_networks: int = 20_000
+    bound_elements: int = 2**20
+    repeats: int = 7
+
+
+FULL = Sizes()
+QUICK = Sizes(
+    channels=2_000,
+    plain_channels=16,
+    numpy_channels=2,
+    loop_candidates=2_000,
+    solver_channels=64,
+    loop_networks=4_000,
+    bound_elements=2**18,
+    repeats=3,
+)
+
+
+def run(
+    quick: bool = False, progress: Callable[[str], None] | None = None, *, sizes: Sizes | None = None
+) -> dict[str, Any]:
+    """Time the searches, the solvers and the kernels on this machine.
+
+    Args:
+        quick: smaller batches and fewer repeats: under a minute in place of several.
+        progress: called with a line of text before each part.
+        sizes: how much to time, in place of what `quick` chooses.
+
+    Returns:
+        ``machine`` (`wirelax.report.machine_summary`), ``quick``, ``load_average`` (over one minute, before
+        and after, or None; well above 0 before means that something else ran) and ``results``: rows with
+        ``name``, ``unit``, ``count``, ``seconds`` (median) and further fields, ready for JSON.
+    """
+    sizes = sizes or (QUICK if quick else FULL)
+    say = progress or (lambda text: None)
+    load_before = _load()
+    say("machine bounds: logarithms, divisions, multiply-adds, comparisons, memory")
+    rates, results = machine_rates(sizes.bound_elements, BOUND_REPEATS * sizes.repeats)
+    say(f"exhaustive search, {sizes.levels} levels: NumPy, plain, tabulated ({sizes.channels} channels)")
+    results += search_rows(
+        levels=sizes.levels,
+        channels=sizes.channels,
+        plain_channels=sizes.plain_channels,
+        numpy_channels=sizes.numpy_channels,
+        loop_candidates=sizes.loop_candidates,
+        repeats=sizes.repeats,
+        rates=rates,
+    )
+    say(f"continuous solvers ({sizes.solver_channels} channels)")
+    results += solver_rows(levels=sizes.levels, channels=sizes.solver_channels, repeats=sizes.repeats)
+    say(f"kernels: SINR and rate of {sizes.networks} networks")
+    results += kernel_rows(
+        networks=sizes.networks, loop_networks=sizes.loop_networks, repeats=sizes.repeats, rates=rates
+    )
+    return {
+        "machine": machine_summary(),
+        "quick": quick,
+        "load_average": None if load_before is None else [load_before, _load()],
+        "results": results,
+    }
+
+
+def _load() -> float | None:
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
