@@ -37,7 +37,7 @@ def searches(levels, spacing="db", *, quick=False, plain=True):
     return jax.jit(functools.partial(jax.lax.map, one), compiler_options=QUICK if quick else None)
 
 
-def search_in_chunks(solve, problems, chunk):
+def in_chunks(solve, problems, chunk):
     """Run a compiled batch function on chunks of one size, so that it is compiled for that size only."""
     count = len(problems.gain)
     rows = jnp.arange(-(-count // chunk) * chunk) % count
@@ -46,3 +46,8 @@ def search_in_chunks(solve, problems, chunk):
         part = jax.tree.map(lambda leaf, at=rows[start : start + chunk]: leaf[at], problems)
         parts.append(jax.tree.map(jax.device_get, solve(part)))
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:count], *parts)
+
+
+def default_search(gains, target=0.0):
+    """`searches` of the default size on 4 levels, for any number of channels."""
+    return in_chunks(searches(4), make_problems(gains, target), 125)

@@ -7,6 +7,7 @@ import itertools
 import math
 
 import numpy as np
+import scipy.optimize
 
 NOISE_W = 10 ** ((-128.1 - 30) / 10)
 BANDWIDTH_HZ = 1e6
@@ -108,4 +109,62 @@ def brute_force(gain, levels, *, max_power_w, circuit_power_w, noise_w=NOISE_W, 
             found = rate / drawn, rate / (num_subchannels * BANDWIDTH_HZ)
             if found[1] >= target and found > best.get(assignment, (-1.0, 0.0)):
                 best[assignment] = found
+    return best
+
+
+def best_continuous(gain, starts, *, max_power_w, circuit_power_w, noise_w=NOISE_W):
+    """Best EE over continuous powers that SLSQP finds in log-power, from random starts for each assignment."""
+    num_subchannels, num_users, num_bs = gain.shape
+    users = num_users // num_bs
+    rng = np.random.default_rng(0)
+    shape = (num_subchannels, num_bs)
+    best = 0.0
+    for choice in all_assignments(num_bs, users, num_subchannels):
+        links = np.array([[gain[k, choice[n][k]] for n in range(num_bs)] for k in range(num_subchannels)])
+        links = links * max_power_w / noise_w
+        cross = links * (1 - np.eye(num_bs))
+
+        def loss(z, links=links, cross=cross):
+            x = np.exp(z.reshape(shape))
+            total, others = 1 + (links @ x[..., None])[..., 0], 1 + (cross @ x[..., None])[..., 0]
+            nats, drawn = np.log(total / others).sum(), (x * max_power_w).sum() / RHO + circuit_power_w
+            slope = np.einsum("knj,kn->kj", links, 1 / total) - np.einsum("knj,kn->kj", cross, 1 / others)
+            return -np.log(nats / drawn), -(x * (slope / nats - max_power_w / RHO / drawn)).ravel()
+
+        def slack(z):
+            return 1 - np.exp(z.reshape(shape)).sum(0)
+
+        def slack_slope(z):
+            x = np.exp(z.reshape(shape))
+            return -np.concatenate([np.diag(row) for row in x], axis=1)
+
+        budget = {"type": "ineq", "fun": slack, "jac": slack_slope}
+        for z in rng.uniform(np.log(1e-4), np.log(0.9 / num_subchannels), (starts, links[..., 0].size)):
+            found = scipy.optimize.minimize(
+                loss, z, jac=True, method="SLSQP", bounds=[(-25, 0)] * z.size, constraints=budget
+            )
+            if slack(found.x).min() >= -1e-6:
+                best = max(best, BANDWIDTH_HZ / math.log(2) * math.exp(-found.fun))
+    return best
+
+
+def water_filling(gain, *, max_power_w, circuit_power_w, noise_w=NOISE_W):
+    """Best EE of a single BS, by a search over the water level for each assignment."""
+    best = 0.0
+    for (choice,) in all_assignments(1, gain.shape[1], gain.shape[0]):
+        floor = noise_w / np.array([gain[k, u, 0] for k, u in enumerate(choice)])
+
+        def loss(log_level, floor=floor):
+            level = np.exp(log_level)
+            power_w = np.maximum(level - floor, 0)
+            return -np.log2(np.maximum(level / floor, 1)).sum() / (power_w.sum() / RHO + circuit_power_w)
+
+        ordered = np.sort(floor)
+        for m in range(len(floor)):  # the level that spends the whole budget
+            level = (max_power_w[0] + ordered[: m + 1].sum()) / (m + 1)
+            if level > ordered[m]:
+                full = level
+        bounds = (np.log(ordered[0]), np.log(full))
+        found = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-10})
+        best = max(best, -BANDWIDTH_HZ * min(found.fun, loss(bounds[1])))
     return best

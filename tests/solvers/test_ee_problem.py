@@ -91,7 +91,7 @@ def test_sizes():
 
 @pytest.mark.parametrize("size", [(3, 2, 2), (2, 2, 3), (1, 1, 1)])
 def test_objective_matches_the_equations(size):
-    num_bs, users, num_subchannels = size
+    num_bs, _users, num_subchannels = size
     gains = reference.random_gains(1, 8, *size)
     rng = np.random.default_rng(2)
     choices = assignments(*size)[rng.integers(len(assignments(*size)), size=8)]

@@ -1,6 +1,7 @@
 """A system that the package has never heard of, through every room of it: nothing knows a system by name."""
 
 import ast
+import contextlib
 import json
 from pathlib import Path
 
@@ -13,7 +14,6 @@ import wirelax
 from wirelax import systems
 from wirelax.channels import write_arrays
 from wirelax.cli import main
-from wirelax.systems.run import sample_channels, solve_batch
 
 from ..toy_system import PricedLink
 
@@ -22,18 +22,30 @@ NAMES_A_SYSTEM = {"demo.py", "bench", "systems/__init__.py"}
 """Where systems may be named: what is about one of them, and the registry."""
 
 
+@contextlib.contextmanager
+def registered():
+    systems.register(PricedLink.name, PricedLink)
+    try:
+        yield PricedLink()
+    finally:
+        systems._registered.pop(PricedLink.name)
+
+
 @pytest.fixture
 def toy():
-    systems.register(PricedLink.name, PricedLink)
-    yield PricedLink()
-    systems._registered.pop(PricedLink.name)
+    with registered() as system:
+        yield system
 
 
-@pytest.fixture
-def channels(toy, tmp_path):
-    path = tmp_path / "channels.npz"
-    assert main(["sample", toy.name, "--count", "40", "--seed", "3", "--out", str(path)]) == 0
-    return path
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Paths of sampled channels and of their optimum, both from the command line."""
+    channels, result = (tmp_path_factory.mktemp("toy") / name for name in ("channels.npz", "result.npz"))
+    with registered() as toy:
+        assert main(["sample", toy.name, "--count", "40", "--seed", "3", "--out", str(channels)]) == 0
+        solve = ["solve", toy.name, "--method", "water-filling", "--channels", str(channels)]
+        assert main([*solve, "--out", str(result)]) == 0
+    return channels, result
 
 
 def net_rate(gain, power_w, config):
@@ -77,11 +89,8 @@ def test_systems_lists_it(toy, capsys):
     assert found[toy.name]["policies"] == []
 
 
-def test_solve_writes_the_optimum(toy, channels, tmp_path):
-    out = tmp_path / "out.npz"
-    arguments = ["solve", toy.name, "--method", "water-filling", "--channels", str(channels), "--out", str(out)]
-    assert main(arguments) == 0
-    gain, result = np.load(channels)["gain"], np.load(out)
+def test_solve_writes_the_optimum(toy, files):
+    gain, result = np.load(files[0])["gain"], np.load(files[1])
     assert gain.shape == (40, 4)
     assert set(result) == {"power_w", "net_rate", "sum_rate", "feasible"}
     assert result["feasible"].all()
@@ -100,9 +109,9 @@ def test_solve_fits_the_sizes_of_a_file(toy, tmp_path):
     np.testing.assert_allclose(np.load(out)["power_w"], [[0.0, 0.1]])
 
 
-def test_compare(toy, channels, tmp_path, capsys):
+def test_compare(toy, files, tmp_path, capsys):
     out = tmp_path / "compare"
-    arguments = ["compare", toy.name, "--methods", "max-power,water-filling", "--channels", str(channels)]
+    arguments = ["compare", toy.name, "--methods", "max-power,water-filling", "--channels", str(files[0])]
     assert main([*arguments, "--out", str(out)]) == 0
     rows = json.loads((out / "table.json").read_text())
     assert [row["method"] for row in rows] == ["max-power", "water-filling"]
@@ -141,11 +150,10 @@ def test_outputs_of_any_network_are_feasible(toy):
     assert np.isfinite(toy.features({"gain": jnp.zeros(4)})).all()
 
 
-def test_gradient_through_the_kernels_vanishes_at_the_optimum(toy):
-    channels = sample_channels(toy, 16, seed=1)
-    power_w = solve_batch(toy, toy.methods["water-filling"], channels).arrays["power_w"]
+def test_gradient_through_the_kernels_vanishes_at_the_optimum(toy, files):
+    gain, power_w = np.load(files[0])["gain"], np.load(files[1])["power_w"]
     slope = jax.jit(jax.vmap(jax.grad(lambda p, g: toy.utility({"power_w": p}, {"gain": g}))))
-    slope = np.asarray(slope(power_w, channels["gain"]))
+    slope = np.asarray(slope(power_w, gain))
     assert np.abs(slope[power_w > 0]).max() < 1e-4 * toy.config.price_per_w
     assert (slope[power_w == 0] <= 0).all()
     assert (power_w == 0).any()
