@@ -202,7 +202,8 @@ def test_compare_writes_table_figures_and_page(channels, tmp_path, capsys):
     assert set(columns.split()) <= set(rows[0])
     assert (out / "table.md").exists()
     page = (out / "report.html").read_text()
-    assert "http" not in page
+    assert "http://" not in page
+    assert "https://" not in page
     assert page.count("data:image/png;base64") == 3
     assert main(arguments) == 2  # the folder holds a result now
 

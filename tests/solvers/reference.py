@@ -120,6 +120,8 @@ def best_continuous(gain, starts, *, max_power_w, circuit_power_w, noise_w=NOISE
     shape = (num_subchannels, num_bs)
     best = 0.0
     for choice in all_assignments(num_bs, users, num_subchannels):
+        if min(map(min, choice)) < 0:  # an empty subchannel is one at zero power
+            continue
         links = np.array([[gain[k, choice[n][k]] for n in range(num_bs)] for k in range(num_subchannels)])
         links = links * max_power_w / noise_w
         cross = links * (1 - np.eye(num_bs))
@@ -152,6 +154,8 @@ def water_filling(gain, *, max_power_w, circuit_power_w, noise_w=NOISE_W):
     """Best EE of a single BS, by a search over the water level for each assignment."""
     best = 0.0
     for (choice,) in all_assignments(1, gain.shape[1], gain.shape[0]):
+        if min(choice) < 0:
+            continue
         floor = noise_w / np.array([gain[k, u, 0] for k, u in enumerate(choice)])
 
         def loss(log_level, floor=floor):
