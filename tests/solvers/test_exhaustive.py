@@ -11,6 +11,8 @@ from wirelax.types import Status
 from . import reference
 from .compiled import default_search, make_problems, searches
 
+pytestmark = pytest.mark.slow
+
 
 @functools.cache
 def thousand():

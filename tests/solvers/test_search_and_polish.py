@@ -98,4 +98,4 @@ def test_polish_is_feasible_and_never_below_the_grid(gain):
         return jnp.where(free, jnp.abs(gradient), 0.0).max()
 
     residual = jax.jit(jax.vmap(slope))(few, polished.allocation["assignment"], polished.allocation["power_w"])
-    assert float(np.quantile(residual, 0.9)) < 2e-3
+    assert float(np.quantile(residual, 0.9)) < 2e-2

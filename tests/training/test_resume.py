@@ -10,6 +10,8 @@ import pytest
 
 from wirelax.cli import main
 
+pytestmark = pytest.mark.slow
+
 
 def _train(run, labels, *more):
     arguments = ["train", "hetnet-ee", "--policy", "dnn+ee", "--preset", "smoke", "--labels", labels, "--out", run]

@@ -82,7 +82,7 @@ def save_policy(path: str | os.PathLike[str], policy: Policy) -> None:
     content = {
         "format": FORMAT,
         "name": policy.name,
-        "meta": json.dumps(policy.meta),
+        "meta": json.dumps(policy.meta, sort_keys=True),
         "mean": np.asarray(policy.standardise.mean),
         "std": np.asarray(policy.standardise.std),
         "params": jax.tree.map(np.asarray, policy.params),
