@@ -12,6 +12,8 @@ from wirelax.solvers.exhaustive import exhaustive_search, exhaustive_search_refe
 from wirelax.systems.run import sample_channels
 from wirelax.types import Status
 
+pytestmark = pytest.mark.slow
+
 NOISE_W = 10 ** ((-128.1 - 30) / 10)
 
 
