@@ -8,6 +8,7 @@ from flax import linen as nn
 
 from wirelax.channels import ChannelFileError
 from wirelax.policies import CNN, Policy, Standardiser, budgeted_power, load_policy, save_policy
+from wirelax.policies.heads import LOG_POWER_MIN
 from wirelax.policies.networks import patches
 
 
@@ -41,6 +42,12 @@ def test_every_output_is_within_the_budget(log_power):
 def test_small_powers_pass_unscaled():
     power = budgeted_power(jnp.log10(jnp.array([[0.25, 0.5]])), jnp.array([4.0]))
     np.testing.assert_allclose(power, [[1.0, 2.0]], rtol=1e-6)
+
+
+def test_links_at_the_smallest_power_are_off():
+    power = budgeted_power(jnp.array([[LOG_POWER_MIN - 1, LOG_POWER_MIN, LOG_POWER_MIN + 1, 0.0]]), jnp.array([4.0]))
+    assert (power[0, :2] == 0).all()
+    assert (power[0, 2:] > 0).all()
 
 
 def test_standardiser():

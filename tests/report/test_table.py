@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from wirelax.report import to_json, to_markdown, write_table
-from wirelax.report._format import format_number, format_si, format_value
+from wirelax.report._format import format_number, format_si, format_value, prefixed_unit
 from wirelax.types import Status
 
 ROWS = [
@@ -133,6 +133,21 @@ def test_format_number(value, text):
 )
 def test_format_si(value, unit, text):
     assert format_si(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("largest", "found"),
+    [
+        (5.9e6, (1e6, "Mbit/J")),
+        (1000.0, (1e3, "kbit/J")),
+        (999.0, (1.0, "bit/J")),
+        (0.02, (1e-3, "mbit/J")),
+        (0.0, (1.0, "bit/J")),
+        (float("nan"), (1.0, "bit/J")),
+    ],
+)
+def test_prefixed_unit(largest, found):
+    assert prefixed_unit(largest, "bit/J") == found
 
 
 def test_format_value():

@@ -9,7 +9,7 @@ import pytest
 
 from wirelax import systems
 from wirelax.policies import Standardiser
-from wirelax.systems.hetnet_ee.channel import bs_positions_m
+from wirelax.systems.hetnet_ee.channel import bs_positions_m, vary_path_gain
 from wirelax.systems.hetnet_ee.recipes import shuffle_symmetric, symmetries
 from wirelax.systems.run import sample_channels, solve_batch
 from wirelax.training import LoopConfig, train
@@ -140,6 +140,23 @@ def test_a_policy_refuses_other_sizes(system):
     larger = systems.get("hetnet-ee", num_micro=3)
     with pytest.raises(ValueError, match="num_micro=2"):
         larger.methods["cnn"].load()
+
+
+def test_varied_path_gains(gain):
+    keys = jax.random.split(jax.random.key(9), len(gain))
+    varied = np.asarray(jax.jit(jax.vmap(lambda g, k: vary_path_gain(g, key=k)))(gain, keys))
+    same = (varied == gain).all((1, 2, 3))
+    assert 0.4 < same.mean() < 0.6
+    change_db = 10 * np.log10(varied / gain)[~same]
+    assert np.isfinite(change_db).all()
+    served = np.arange(6)[:, None] // 2 == np.arange(3)
+    assert change_db[..., ~served].min() < -80 < change_db[..., served].min() < -40
+    assert change_db.max() > 10  # shadowing can also help
+    spread = np.ptp(np.log(varied), axis=1) / np.ptp(np.log(gain), axis=1)
+    assert (spread < 1 + 1e-3).all()  # never more fading than before ...
+    np.testing.assert_allclose(spread[:, 0, 0], spread[:, 3, 2], atol=0.02)  # ... and one factor for all links
+    zero = vary_path_gain(jnp.zeros((2, 6, 3)), key=jax.random.key(0))
+    assert np.isfinite(zero).all()
 
 
 def test_unreachable_links_have_finite_features(system):

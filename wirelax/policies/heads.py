@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 __all__ = ["LOG_POWER_MAX", "LOG_POWER_MIN", "budgeted_power"]
 
 LOG_POWER_MIN = -7.0
-"""Smallest log10 fraction of a budget; below it a link is off for all that matters."""
+"""log10 fraction of a budget at and below which a link is off: exactly 0 W, however strong its channel."""
 LOG_POWER_MAX = 1.0
 """Largest log10 fraction: beyond the budget, because the split over subchannels is what is left then."""
 
@@ -21,5 +21,6 @@ def budgeted_power(
     Powers span four decades and more, so a network regresses their logarithm (a dB scale).
     """
     fraction = 10.0 ** jnp.clip(log_power, LOG_POWER_MIN, LOG_POWER_MAX)
+    fraction = jnp.where(log_power > LOG_POWER_MIN, fraction, 0.0)
     fraction = fraction / jnp.maximum(fraction.sum(-1, keepdims=True), 1.0)
     return fraction * max_power_w[:, None]

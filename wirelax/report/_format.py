@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["MISSING", "format_number", "format_si", "format_value", "plain", "unit_of"]
+__all__ = ["MISSING", "format_number", "format_si", "format_value", "plain", "prefixed_unit", "unit_of"]
 
 MISSING = "–"
 
@@ -70,6 +70,14 @@ def format_si(value: float, unit: str, digits: int = 3, micro: str = "u") -> str
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return f"{text} {_PREFIXES[power].replace('u', micro)}{unit}"
+
+
+def prefixed_unit(largest: float, unit: str) -> tuple[float, str]:
+    """Size and symbol of the unit that an axis up to `largest` (in `unit`) reads best in: ``(1e6, "Mbit/J")``."""
+    if not math.isfinite(largest) or largest <= 0:
+        return 1.0, unit
+    power = min(max(3 * (int(f"{largest:e}".split("e")[1]) // 3), -15), 12)
+    return 10.0**power, f"{_PREFIXES[power]}{unit}"
 
 
 def unit_of(column: str) -> str | None:

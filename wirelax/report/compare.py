@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from wirelax.report import figures
+from wirelax.report._format import prefixed_unit
 from wirelax.report.html import FigureItem, Section, write_report
 from wirelax.report.machine import machine_summary
 from wirelax.report.table import write_table
@@ -59,6 +60,7 @@ def comparison_figures(
     shown = [name for name in (methods or results) if name in results]
     best, quantity = best_utility(results), system.utility_name.replace("_", " ")
     utility = {name: results[name].utility for name in shown}
+    scale, unit = prefixed_unit(float(best.max()), system.utility_unit)
     error = {
         name: np.abs(value - best)[best > 0] / best[best > 0]
         for name, value in utility.items()
@@ -67,16 +69,21 @@ def comparison_figures(
     items = [
         (
             "utility_cdf",
-            figures.cdf(utility, f"{quantity.capitalize()} ({system.utility_unit})", width="double", order=shown),
+            figures.cdf(
+                {name: value / scale for name, value in utility.items()},
+                f"{quantity.capitalize()} ({unit})",
+                width="double",
+                order=shown,
+            ),
             f"Empirical CDF of the {quantity} over {len(best)} channels.",
         ),
         (
             "time",
             figures.bars(
-                {name: 1e6 * results[name].seconds / len(best) for name in shown},
-                "Time per channel (us)",
+                {name: results[name].seconds / len(best) for name in shown},
+                "Time per channel",
                 log=True,
-                unit="us",
+                unit="s",
                 width="double",
             ),
             "Running time per channel in a batch, compilation apart.",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from wirelax.report import figures
+from wirelax.report._format import prefixed_unit
 from wirelax.report.compare import comparison_figures, comparison_rows
 from wirelax.report.html import FigureItem, Section, write_report
 from wirelax.report.machine import machine_summary
@@ -127,7 +128,9 @@ def _sweep_section(system: Any, sweep: Any, count: int, seed: int, directory: Pa
             mean[name].append(float(result.utility[ok].mean()) if ok.any() else float("nan"))
             feasible[name].append(float(ok.mean()))
     label = sweep.field.replace("_", " ")
-    quantity = f"Mean {system.utility_name.replace('_', ' ')} ({system.utility_unit})"
+    scale, unit = prefixed_unit(float(np.nanmax([*mean.values()], initial=0.0)), system.utility_unit)
+    mean = {name: [value / scale for value in line] for name, line in mean.items()}
+    quantity = f"Mean {system.utility_name.replace('_', ' ')} ({unit})"
     items = []
     for suffix, table, ylabel in (
         ("utility", mean, quantity),

@@ -73,7 +73,7 @@ def _make_chunk(loss: Loss, batches: Batches, optimizer: optax.GradientTransform
         new = TrainState(
             params=optax.apply_updates(state.params, updates), optimizer=optimizer_state, step=state.step + 1
         )
-        return new, {"loss": value, "gradient_norm": optax.global_norm(gradient), **metrics}
+        return new, {"loss": value, "gradient_norm": optax.tree.norm(gradient), **metrics}
 
     def chunk(state: TrainState, data: Any, key: PRNGKeyArray):
         state, metrics = jax.lax.scan(lambda s, _: step(s, data, key), state, None, length=length)

@@ -16,6 +16,7 @@ from jaxtyping import Array, PRNGKeyArray
 from wirelax.policies import Standardiser, budgeted_power
 from wirelax.solvers.energy_efficiency import exhaustive_polish
 from wirelax.solvers.exhaustive import search_with_assignments
+from wirelax.systems.hetnet_ee.channel import vary_path_gain
 from wirelax.systems.hetnet_ee.networks import (
     EquivariantNetwork,
     HetNetCNN,
@@ -173,6 +174,12 @@ class _Losses:
         return loss.mean(), {"mean_best_log_efficiency": best.mean()}
 
 
+def _sample_varied(system: HetNetEE, key: PRNGKeyArray) -> dict[str, Array]:
+    """A fresh channel, with other path gains on every second draw."""
+    sample_key, vary_key = jax.random.split(key)
+    return {"gain": vary_path_gain(system.sample(sample_key)["gain"], key=vary_key)}
+
+
 def _loop(steps: int, seed: int) -> LoopConfig:
     return LoopConfig(
         steps=steps,
@@ -186,8 +193,8 @@ def _loop(steps: int, seed: int) -> LoopConfig:
 _LABELS = {"smoke": 500, "quick": 5000, "paper": 20000}
 _STEPS = {"smoke": (200, 100), "quick": (2000, 1000), "paper": (8000, 12000)}
 """Steps of the supervised and of the fine-tuning stage, per preset."""
-_CNN_STEPS = {"smoke": (100, 100), "quick": (1000, 500), "paper": (2500, 6000)}
-_ENDLESS_STEPS = {"smoke": (100, 100), "quick": (1000, 2000), "paper": (3000, 6000)}
+_CNN_STEPS = {**_STEPS, "smoke": (100, 100), "quick": (1000, 500)}
+_ENDLESS_STEPS = {"smoke": (100, 100), "quick": (1000, 2000), "paper": (3000, 12000)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +221,7 @@ def _recipe(system: HetNetEE, plan: _Plan) -> Recipe:
         draw = rows(plan.batch)
         found = [Stage(name="supervised", loss=losses.supervised, batches=draw, loop=_loop(supervised, seed))]
         if plan.fine_tune:
-            draw = fresh(system.sample, plan.batch) if plan.endless else draw
+            draw = fresh(partial(_sample_varied, system), plan.batch) if plan.endless else draw
             loop = _loop(tuned, seed + 1)
             found.append(Stage(name="efficiency", loss=losses.efficiency, batches=draw, loop=loop))
         return found
@@ -231,10 +238,10 @@ def _recipe(system: HetNetEE, plan: _Plan) -> Recipe:
     )
 
 
-def _paper_plans(kind: str, network: Any, steps: Mapping[str, tuple[int, int]], batch: int) -> list[_Plan]:
+def _paper_plans(kind: str, network: Any, steps: Mapping[str, tuple[int, int]]) -> list[_Plan]:
     """Paper 1's network on all, 5,000 and 10,000 labels, and fine-tuned on the efficiency itself."""
     title = kind.upper()
-    common: dict[str, Any] = {"network": network, "steps": steps, "batch": batch}
+    common: dict[str, Any] = {"network": network, "steps": steps}
     sized = [{preset: min(count, 1000 * size) for preset, count in _LABELS.items()} for size in (5, 10)]
     return [
         _Plan(name=kind, summary=f"paper 1's {title}, supervised on exhaustive-search labels", **common),
@@ -256,8 +263,8 @@ def recipes(system: HetNetEE) -> Mapping[str, Recipe]:
         "mode": "best",
     }
     plans = [
-        *_paper_plans("dnn", HetNetDNN(classes), _STEPS, 256),
-        *_paper_plans("cnn", HetNetCNN(classes), _CNN_STEPS, 128),
+        *_paper_plans("dnn", HetNetDNN(classes), _STEPS),
+        *_paper_plans("cnn", HetNetCNN(classes), _CNN_STEPS),
         _Plan(
             name="conditioned",
             summary="powers conditioned on the assignment, endless channels, best of all assignments",
