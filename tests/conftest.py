@@ -1,5 +1,8 @@
 """Shared fixtures; also turns on run-time shape checks in the function modules."""
 
+import os
+from pathlib import Path
+
 import hypothesis
 import jax
 import jax.numpy as jnp
@@ -8,12 +11,28 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
+# Compiling is most of the time of the tests: workers and the processes they start share what they compiled.
+_CACHE = {
+    "jax_compilation_cache_dir": str(Path(__file__).parents[1] / ".pytest_cache" / "xla"),
+    "jax_persistent_cache_min_compile_time_secs": 0,
+}
+for _name, _value in _CACHE.items():
+    os.environ.setdefault(_name.upper(), str(_value))
+    jax.config.update(_name, type(_value)(os.environ[_name.upper()]))
+
 # Before anything imports them. Not the whole package: the hook breaks registered dataclasses.
 _CHECKED = ["wirelax.channels", "wirelax.kernels", "wirelax.smoothing"]
 jaxtyping.install_import_hook(_CHECKED, "beartype.beartype")
 
 hypothesis.settings.register_profile("wirelax", deadline=None, max_examples=25, derandomize=True, database=None)
 hypothesis.settings.load_profile("wirelax")
+
+_LONGEST = ("test_resume", "test_engine", "test_energy_efficiency", "test_exhaustive", "test_hetnet")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that no worker is left with one of them at the end."""
+    items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
 
 
 @pytest.fixture

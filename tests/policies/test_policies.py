@@ -16,7 +16,7 @@ def test_patches_make_flax_convolutions():
     image = jax.random.normal(jax.random.key(0), (5, 6, 4))
     for kernel in ((1, 3), (3, 3), (2, 1)):
         conv = nn.Conv(7, kernel, padding="SAME")
-        params = conv.init(jax.random.key(1), image)
+        params = jax.jit(conv.init)(jax.random.key(1), image)
         weight, bias = params["params"]["kernel"], params["params"]["bias"]
         found = patches(image, kernel) @ weight.reshape(-1, 7) + bias
         np.testing.assert_allclose(found, conv.apply(params, image), atol=1e-5)
@@ -24,7 +24,7 @@ def test_patches_make_flax_convolutions():
 
 def test_cnn_has_the_parameters_of_its_convolutions():
     network = CNN((4, 8), (16,), 3)
-    params = network.init(jax.random.key(0), jnp.zeros((6, 6, 1)))
+    params = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((6, 6, 1)))
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     assert count == (3 * 1 * 4 + 4) + (3 * 4 * 8 + 8) + (36 * 8 * 16 + 16) + (16 * 3 + 3)
 

@@ -9,6 +9,7 @@ import pytest
 
 from wirelax import systems
 from wirelax.policies import Standardiser
+from wirelax.solvers import search_with_assignments
 from wirelax.systems.hetnet_ee.channel import bs_positions_m, vary_path_gain
 from wirelax.systems.hetnet_ee.recipes import shuffle_symmetric, symmetries
 from wirelax.systems.run import sample_channels, solve_batch
@@ -50,7 +51,7 @@ def test_the_papers_parameter_counts(system, recipe, parameters):
 def test_random_weights_give_feasible_decisions(system, gain, recipe):
     network = system.recipes[recipe].network
     features = jax.vmap(system.features)({"gain": jnp.asarray(gain[:50])})
-    params = network.init(jax.random.key(3), features[0])
+    params = jax.jit(network.init)(jax.random.key(3), features[0])
 
     @jax.jit
     @jax.vmap
@@ -77,9 +78,10 @@ def test_symmetries_leave_the_network_what_it_is(system, gain):
 def test_equivariant_network_is_equivariant(system, gain):
     network = system.recipes["equivariant"].network
     features = system.features({"gain": jnp.asarray(gain[0])}) / 3
-    params = network.init(jax.random.key(0), features)
-    outputs = network.apply(params, features)
-    swapped = network.apply(params, features[:, :, ::-1])
+    params = jax.jit(network.init)(jax.random.key(0), features)
+    apply = jax.jit(network.apply)
+    outputs = apply(params, features)
+    swapped = apply(params, features[:, :, ::-1])
     # Swapping subchannels swaps the columns of every assignment: class a becomes its mirror image.
     assignment = system.assignments
     mirror = [int(np.flatnonzero((assignment == a[:, ::-1]).all((1, 2)))[0]) for a in assignment]
@@ -87,33 +89,31 @@ def test_equivariant_network_is_equivariant(system, gain):
     np.testing.assert_allclose(swapped["assignment_logits"][np.array(mirror)], outputs["assignment_logits"], atol=1e-5)
     # Swapping the users of a cell permutes the classes and nothing else.
     user = np.array([1, 0, 2, 3, 4, 5])
-    renamed = network.apply(params, features[user])
+    renamed = apply(params, features[user])
     image = [int(np.flatnonzero((assignment == user[a]).all((1, 2)))[0]) for a in assignment]
     np.testing.assert_allclose(renamed["log_power"], outputs["log_power"][np.array(image)], atol=1e-5)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stage", [0, 1])
-def test_a_network_overfits_one_batch(system, gain, stage):
+def test_a_network_overfits_one_batch(system, small_labels, stage):
     recipe = system.recipes["dnn+ee"]
-    arrays, _, _ = small_labels(system)
-    data = jax.tree.map(jnp.asarray, arrays)
+    data = small_labels
     features = jax.vmap(system.features)({"gain": data["gain"]})
     standardise = Standardiser.fit(features)
-    params = recipe.network.init(jax.random.key(0), standardise(features[0]))
+    params = jax.jit(recipe.network.init)(jax.random.key(0), standardise(features[0]))
     loss = recipe.stages("smoke", standardise, 0)[stage].loss
-    before = float(loss(params, data, jax.random.key(0))[0])
+    evaluate = jax.jit(loss)
+    before = float(evaluate(params, data, jax.random.key(0))[0])
     config = LoopConfig(steps=400, chunk=200, checkpoint_every=200)
     params = train(loss, params, data, lambda data, key: data, config)
-    after = float(loss(params, data, jax.random.key(0))[0])
+    after = float(evaluate(params, data, jax.random.key(0))[0])
     assert after < (0.3 * before if stage == 0 else before - 0.1)
 
 
-def small_labels(system, count=16):
+@pytest.fixture(scope="module")
+def small_labels(system):
     """Labels of a few channels: the polish of `make_labels` would cost a long compilation here."""
-    from wirelax.solvers import search_with_assignments
-
-    gain = sample_channels(system, count, seed=5)["gain"]
+    gain = sample_channels(system, 16, seed=5)["gain"]
 
     @jax.jit
     def label(gain):
@@ -122,7 +122,7 @@ def small_labels(system, count=16):
     found = label(jnp.asarray(gain))
     fraction = found.allocation["power_w"] / jnp.asarray(system.max_power_w)[:, None]
     log_power = jnp.where(fraction > 0, jnp.log10(jnp.maximum(fraction, 1e-9)), -6.0)
-    return {"gain": gain, "value": found.utility, "log_power": log_power}, {}, {}
+    return {"gain": jnp.asarray(gain), "value": found.utility, "log_power": log_power}
 
 
 def test_shipped_policies_load_and_beat_the_heuristics(system, gain):
@@ -144,7 +144,8 @@ def test_a_policy_refuses_other_sizes(system):
 
 def test_varied_path_gains(gain):
     keys = jax.random.split(jax.random.key(9), len(gain))
-    varied = np.asarray(jax.jit(jax.vmap(lambda g, k: vary_path_gain(g, key=k)))(gain, keys))
+    vary = jax.jit(jax.vmap(lambda g, k: vary_path_gain(g, key=k)))
+    varied = np.asarray(vary(gain, keys))
     same = (varied == gain).all((1, 2, 3))
     assert 0.4 < same.mean() < 0.6
     change_db = 10 * np.log10(varied / gain)[~same]
@@ -155,8 +156,7 @@ def test_varied_path_gains(gain):
     spread = np.ptp(np.log(varied), axis=1) / np.ptp(np.log(gain), axis=1)
     assert (spread < 1 + 1e-3).all()  # never more fading than before ...
     np.testing.assert_allclose(spread[:, 0, 0], spread[:, 3, 2], atol=0.02)  # ... and one factor for all links
-    zero = vary_path_gain(jnp.zeros((2, 6, 3)), key=jax.random.key(0))
-    assert np.isfinite(zero).all()
+    assert np.isfinite(vary(np.zeros_like(gain), keys)).all()
 
 
 def test_unreachable_links_have_finite_features(system):

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
+from wirelax import systems
 from wirelax.cli import main
-
-pytestmark = pytest.mark.slow
+from wirelax.training import load_labels, save_labels
 
 
 def _train(run, labels, *more):
@@ -18,8 +19,22 @@ def _train(run, labels, *more):
     return [*map(str, arguments), *more]
 
 
+def write_labels(path):
+    """A cache that the command accepts, without the long search: its labels are random."""
+    recipe = systems.get("hetnet-ee").recipes["dnn+ee"]
+    count, rng = recipe.num_labels["smoke"], np.random.default_rng(0)
+    source = recipe.make_labels(count, 0, only_source=True)[1]
+    arrays = {
+        "gain": 1e-9 * rng.exponential(size=(count, 2, 6, 3)),
+        "value": rng.uniform(1e6, 5e6, (count, 8)),
+        "log_power": rng.uniform(-4, 0, (count, 8, 3, 2)),
+    }
+    save_labels(path, {name: array.astype(np.float32) for name, array in arrays.items()}, source)
+
+
 def test_killed_run_resumes_to_the_same_weights(tmp_path):
     labels, whole, killed = tmp_path / "labels.h5", tmp_path / "whole", tmp_path / "killed"
+    write_labels(labels)
     assert main(_train(whole, labels)) == 0
     process = subprocess.Popen([sys.executable, "-m", "wirelax", *_train(killed, labels)], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
@@ -47,11 +62,7 @@ def test_resume_needs_a_run(tmp_path, capsys):
 
 @pytest.mark.parametrize("damage", ["truncate", "other"])
 def test_bad_label_cache_is_refused(tmp_path, capsys, damage):
-    from wirelax.training import load_labels, save_labels
-
     labels = tmp_path / "labels.h5"
-    import numpy as np
-
     save_labels(labels, {"gain": np.ones((2, 3))}, {"seed": 0})
     assert load_labels(labels, {"seed": 0})[0]["gain"].shape == (2, 3)
     if damage == "truncate":

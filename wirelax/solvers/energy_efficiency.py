@@ -122,8 +122,11 @@ def _meet_target(links: _Links, power: Array, min_rate_nats: Array) -> Array:
         ), None
 
     zero, one = jnp.zeros((), power.dtype), jnp.ones((), power.dtype)
-    # Climbing needs a foothold: a link at a vanishing power has no lower bound to rise along.
-    power = climb(jnp.maximum(power, START_FLOORS[-1]), zero)
+    # Climbing needs a foothold: a link at a vanishing power has no lower bound to rise along. But where links
+    # are better off, lifting them can end in a lower rate, so both are tried.
+    starts = jnp.stack([power, jnp.maximum(power, START_FLOORS[-1])])
+    tops = jax.lax.map(lambda start: climb(start, zero), starts)
+    power = tops[jnp.argmax(jax.vmap(lambda top: _rate_nats(links, top))(tops))]
     return jax.lax.scan(halve, (zero, one, power), None, length=TARGET_BISECTIONS)[0][2]
 
 

@@ -84,7 +84,7 @@ def train_policy(
     channels = {spec.name: data[spec.name] for spec in system.arrays if spec.name in data}
     features = jax.jit(jax.vmap(system.features))(channels)
     standardise = Standardiser.fit(features, shared=recipe.shared_statistics)
-    params = recipe.network.init(jax.random.key(seed), standardise(features[0]))
+    params = jax.jit(recipe.network.init)(jax.random.key(seed), standardise(features[0]))
     meta = {**_settings(system, recipe, preset, seed), "version": __version__, "labels": notes}
     policy = Policy(name=recipe.name, params=params, standardise=standardise, meta=meta)
     for stage in recipe.stages(preset, standardise, seed):
