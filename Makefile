@@ -4,11 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= demo-report
+INSTALL := -c constraints.txt -e ".[dev]"
+# Starting JAX imports two thousand modules: keep them compiled, and keep that out of the source tree.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 .PHONY: demo test test-slow lint format bench reproduce weights clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	( $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv && \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python $(INSTALL) ) || \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile $(INSTALL)
 	touch $(STAMP)
 
 demo: $(STAMP)
