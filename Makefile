@@ -8,7 +8,7 @@ INSTALL := -c constraints.txt -e ".[dev]"
 # Starting JAX imports two thousand modules: keep them compiled, and keep that out of the source tree.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
-.PHONY: demo test test-slow lint format bench reproduce weights clean
+.PHONY: demo test test-slow lint format bench reproduce weights readme clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +43,15 @@ bench: $(STAMP)
 
 reproduce: $(STAMP)
 	$(BIN)/wirelax reproduce all --preset paper --out runs/reproduce
+
+# The measured parts of README.md, from the commands that it names.
+METHODS := exhaustive+polish,exhaustive,dinkelbach,max-power,random-power,dnn,cnn,dnn+ee,cnn+ee,dnn+ee+best-of-8,cnn+ee+best-of-8,equivariant,equivariant+refine
+COMPARE := $(BIN)/wirelax compare hetnet-ee --methods $(METHODS) --count 2000 --seed 77 --overwrite
+readme: $(STAMP)
+	$(COMPARE) --out runs/readme/synthetic || test $$? -eq 3
+	$(COMPARE) --set scenario=munich --out runs/readme/munich || test $$? -eq 3
+	$(BIN)/python benchmarks/readme.py --synthetic runs/readme/synthetic --munich runs/readme/munich \
+	  --bench benchmarks/results/bench-$$(uname -m).json
 
 clean:
 	rm -rf $(VENV) $(OUT) .pytest_cache .ruff_cache

@@ -55,11 +55,14 @@ def reproduce(
         rows += here
         sections.append(_scenario_section(scene, title, plan, here, results, directory, first=not sections))
     sections += [_sweep_section(system, sweep, plan.sweep_count, seed + 3, directory, say) for sweep in plan.sweeps]
-    units = {"utility_mean": system.utility_unit, "utility_median": system.utility_unit}
-    write_table(rows, directory, units=units)
+    write_table(rows, directory, units=_units(system))
     meta = {**machine_summary(), "system": system.name, "preset": preset, "seed": str(seed)}
     page = write_report(directory / "report.html", f"wirelax reproduce {system.name}", sections, meta)
     return rows, Path(page)
+
+
+def _units(system: Any) -> Mapping[str, str]:
+    return {"utility_mean": system.utility_unit, "utility_median": system.utility_unit}
 
 
 def _changed(system: Any) -> Mapping[str, Any]:
@@ -102,7 +105,7 @@ def _scenario_section(scene, title, plan, rows, results, directory: Path, *, fir
     text = [f"{plan.count} {title}.", *(plan.notes if first else ())]
     if first:
         text += [_beside_paper(figure, rows) for figure in plan.paper]
-    return Section(title=title, text=text, rows=rows, figures=items, units={"utility_mean": scene.utility_unit})
+    return Section(title=title, text=text, rows=rows, figures=items, units=_units(scene))
 
 
 def _beside_paper(figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -124,24 +127,25 @@ def _sweep_section(system: Any, sweep: Any, count: int, seed: int, directory: Pa
         scene = get(system.name, **{**_changed(system), **sweep.overrides, sweep.field: value})
         for name in sweep.methods:
             result = solve_batch(scene, scene.methods[name], channels, seed=seed)
-            ok = result.feasible
-            mean[name].append(float(result.utility[ok].mean()) if ok.any() else float("nan"))
-            feasible[name].append(float(ok.mean()))
-    label = sweep.field.replace("_", " ")
-    scale, unit = prefixed_unit(float(np.nanmax([*mean.values()], initial=0.0)), system.utility_unit)
+            # Infeasible channels count as 0: a mean over the feasible ones alone rises when only good ones are left.
+            mean[name].append(float(np.where(result.feasible, result.utility, 0.0).mean()))
+            feasible[name].append(float(result.feasible.mean()))
+    label = sweep.field.replace("_", " ") + (f" ({sweep.unit})" if sweep.unit else "")
+    scale, unit = prefixed_unit(max(max(line) for line in mean.values()), system.utility_unit)
     mean = {name: [value / scale for value in line] for name, line in mean.items()}
     quantity = f"Mean {system.utility_name.replace('_', ' ')} ({unit})"
-    items = []
-    for suffix, table, ylabel in (
-        ("utility", mean, quantity),
-        ("feasible", feasible, "Fraction of channels feasible"),
-    ):
+    items, shown = [], [("utility", mean, quantity)]
+    if min(min(line) for line in feasible.values()) < 1:
+        shown.append(("feasible", feasible, "Fraction of channels feasible"))
+    for suffix, table, ylabel in shown:
         series = {name: (np.asarray(sweep.values), np.asarray(line)) for name, line in table.items()}
         path = figures.save(
             figures.lines(series, label, ylabel), directory / f"sweep_{_slug(sweep.title)}_{suffix}.png"
         )
         items.append(FigureItem(path, f"{sweep.title}: {ylabel.lower()} over {count} channels.", ylabel))
-    return Section(title=sweep.title, text=[f"Means are over the feasible ones of {count} channels."], figures=items)
+    return Section(
+        title=sweep.title, text=[f"Means over {count} channels, infeasible ones counting as 0."], figures=items
+    )
 
 
 def _slug(title: str) -> str:

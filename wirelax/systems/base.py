@@ -53,6 +53,7 @@ class Sweep:
     values: tuple[float, ...]
     methods: tuple[str, ...]
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    unit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,94 @@
+"""``wirelax reproduce`` on the tiny system: tables, figures and the paper's numbers beside ours."""
+
+import json
+
+import numpy as np
+import pytest
+
+from wirelax import systems
+from wirelax.cli import main
+from wirelax.systems.base import PaperFigure, Reproduction, Sweep
+
+from ..toy_system import PricedLink
+
+
+class Published(PricedLink):
+    """The tiny system, as if it came from a paper."""
+
+    def reproduction(self, preset):
+        return Reproduction(
+            count=30,
+            train=(),
+            train_preset=preset,
+            methods=("water-filling", "max-power"),
+            groups={"Figure 1": ("water-filling", "max-power")},
+            scenarios={"default": {}, "dear power": {"price_per_w": 60.0}},
+            sweeps=(
+                Sweep(
+                    title="Price of power",
+                    field="price_per_w",
+                    values=(10.0, 30.0, 90.0),
+                    methods=("water-filling",),
+                    unit="bit/s/Hz/W",
+                ),
+            ),
+            sweep_count=20,
+            paper=(
+                PaperFigure(
+                    quantity="5th percentile", value=1.5, source="Fig. 9", method="max-power", column="net_rate_p5"
+                ),
+            ),
+            notes=("A made-up paper.",),
+        )
+
+
+@pytest.fixture
+def published():
+    systems.register(Published.name, Published)
+    yield Published
+    systems._registered.pop(Published.name)
+
+
+def test_tables_figures_and_page(published, tmp_path, capsys):
+    out = tmp_path / "reproduction"
+    assert main(["reproduce", published.name, "--out", str(out)]) == 0
+    rows = json.loads((out / "table.json").read_text())
+    found = [(row["method"], row["scenario"]) for row in rows]
+    names = ("water-filling", "max-power")
+    assert found == [(name, scenario) for scenario in ("default", "dear power") for name in names]
+    assert rows[0]["utility_mean"] > rows[2]["utility_mean"]  # the same channels at a higher price
+    assert {path.name for path in out.glob("sweep*.png")} == {"sweep_price-of-power_utility.png"}
+    page = (out / "report.html").read_text()
+    assert "A made-up paper." in page
+    ours = next(row["net_rate_p5"] for row in rows if row["method"] == "max-power")
+    assert f"5th percentile: paper 1.5 (Fig. 9), here {ours:.3g}." in page
+    assert "Means over 20 channels" in page
+    assert "default" in capsys.readouterr().out
+
+
+def test_infeasible_channels_count_as_zero(published, tmp_path, monkeypatch):
+    from wirelax.report import reproduce
+
+    drawn = {}
+    monkeypatch.setattr(
+        reproduce.figures, "lines", lambda series, x, y, **_: drawn.update({y: series}) or (series, x, y)
+    )
+    monkeypatch.setattr(reproduce.figures, "save", lambda figure, path: path)
+    solve_batch = reproduce.solve_batch
+
+    def half_infeasible(system, method, channels, seed):
+        result = solve_batch(system, method, channels, seed=seed)
+        half = np.arange(len(result.utility)) % 2 == 0
+        result.arrays["feasible"][:] = half
+        drawn.setdefault("expected", []).append(float(np.where(half, result.utility, 0).mean()))
+        return result
+
+    monkeypatch.setattr(reproduce, "solve_batch", half_infeasible)
+    sweep = published().reproduction("quick").sweeps[0]
+    reproduce._sweep_section(published(), sweep, 20, 0, tmp_path, lambda line: None)
+    expected = drawn.pop("expected")
+    fraction = drawn.pop("Fraction of channels feasible")["water-filling"][1]
+    np.testing.assert_allclose(fraction, 0.5)
+    ((label, series),) = drawn.items()
+    assert label.startswith("Mean net rate")
+    np.testing.assert_allclose(series["water-filling"][1], expected, rtol=1e-6)
