@@ -80,7 +80,7 @@ def _read_mat(path: Path, names: Sequence[str]) -> tuple[list[str], dict[str, np
 
     present = [name for name, _, _ in whosmat(path, appendmat=False)]
     wanted = [name for name in names if name in present]
-    stored = loadmat(path, appendmat=False, variable_names=wanted, mat_dtype=True)
+    stored = loadmat(path, appendmat=False, variable_names=wanted, mat_dtype=True, spmatrix=False)
     dense = {name: stored[name].toarray() if issparse(stored[name]) else stored[name] for name in wanted}
     return present, {name: np.asarray(value) for name, value in dense.items()}
 
