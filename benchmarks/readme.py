@@ -49,8 +49,8 @@ def speed(file: Path) -> str:
         f"{machine['cpu']}, {machine['cores']} cores, jax {machine['jax']}, {machine['precision']}:\n\n"
         f"{to_markdown(rows, ['method', *labels], labels)}\n"
         f"The tabulated search is {plain:,.0f} times faster than the plain vmapped one and {loop:,.0f} times faster "
-        f"than the NumPy loop, best run against best run. It labels 20,000 channels in {took} and finds the plain search's optimum on "
-        f"{fast['same_argmax_as_plain']:.0%} of {fast['compared_channels']} channels.\n"
+        f"than the NumPy loop, best run against best run. It labels 20,000 channels in {took} and finds the plain "
+        f"search's optimum on {fast['same_argmax_as_plain']:.0%} of {fast['compared_channels']} channels.\n"
     )
 
 
