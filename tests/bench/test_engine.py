@@ -8,6 +8,8 @@ import pytest
 
 from wirelax.bench import Sizes, run
 
+pytestmark = pytest.mark.slow
+
 TINY = Sizes(
     levels=3,
     channels=3,

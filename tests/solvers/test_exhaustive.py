@@ -65,6 +65,7 @@ def test_powers_lie_on_the_grid():
     assert (distance.min(-1) <= 1e-6 * fraction).all()
 
 
+@pytest.mark.slow
 def test_equals_the_plain_search_on_six_levels():
     gains = reference.random_gains(1, 64)
     fast, _, plain = searches(6, quick=True)(make_problems(gains))
@@ -158,7 +159,7 @@ SIZES = {
 }
 
 
-@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("name", [n if n == "four-bs" else pytest.param(n, marks=pytest.mark.slow) for n in SIZES])
 def test_other_sizes(name):
     size, levels, spacing = SIZES[name]
     gains = reference.random_gains(6, 32, *size)
