@@ -159,7 +159,8 @@ SIZES = {
 }
 
 
-@pytest.mark.parametrize("name", [n if n == "four-bs" else pytest.param(n, marks=pytest.mark.slow) for n in SIZES])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SIZES)
 def test_other_sizes(name):
     size, levels, spacing = SIZES[name]
     gains = reference.random_gains(6, 32, *size)

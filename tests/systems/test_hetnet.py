@@ -94,7 +94,7 @@ def test_equivariant_network_is_equivariant(system, gain):
     np.testing.assert_allclose(renamed["log_power"], outputs["log_power"][np.array(image)], atol=1e-5)
 
 
-@pytest.mark.parametrize("stage", [0, 1])
+@pytest.mark.parametrize("stage", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_network_overfits_one_batch(system, small_labels, stage):
     recipe = system.recipes["dnn+ee"]
     data = small_labels
