@@ -6,12 +6,14 @@ Pure, un-jitted functions of one instance. Batch with ``jax.vmap``, speed with `
 
 from wirelax.kernels.blocklength import channel_dispersion, finite_blocklength_rate, inverse_q
 from wirelax.kernels.energy import energy_efficiency, total_power_w
+from wirelax.kernels.noma import InterferenceGain, ordered_sic_sinr, sic_order, sic_sinr
 from wirelax.kernels.ofdma import assigned_link_gain, assigned_sinr
 from wirelax.kernels.rate import rate, spectral_efficiency
 from wirelax.kernels.sinr import all_pairs_sinr, interference, link_powers, link_sinr
 from wirelax.kernels.utility import log_utility, sum_utility, weighted_sum_utility
 
 __all__ = [
+    "InterferenceGain",
     "all_pairs_sinr",
     "assigned_link_gain",
     "assigned_sinr",
@@ -23,7 +25,10 @@ __all__ = [
     "link_powers",
     "link_sinr",
     "log_utility",
+    "ordered_sic_sinr",
     "rate",
+    "sic_order",
+    "sic_sinr",
     "spectral_efficiency",
     "sum_utility",
     "total_power_w",

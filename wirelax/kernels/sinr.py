@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
+from wirelax.kernels._numerics import exclusive_sums
 from wirelax.kernels._shapes import check_network
 
 __all__ = ["all_pairs_sinr", "interference", "link_powers", "link_sinr"]
@@ -28,10 +29,7 @@ def interference(received: Float[Array, "*batch rx tx"]) -> Float[Array, "*batch
         ``out[..., rx, tx] = sum of received[..., rx, j] over j != tx``, [..., rx, tx], in the unit of
         `received`: the term I of eq. (3) of the energy-efficient HetNet CNN paper.
     """
-    axis = received.ndim - 1
-    keep = [(0, 0)] * axis
-    before = jnp.pad(jax.lax.cumsum(received[..., :-1], axis=axis), [*keep, (1, 0)])
-    after = jnp.pad(jax.lax.cumsum(received[..., 1:], axis=axis, reverse=True), [*keep, (0, 1)])
+    before, after = exclusive_sums(received)
     return before + after
 
 
