@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Literal
 
@@ -38,12 +38,14 @@ class Solution:
         utility: the value of the objective at `allocation`, in the unit of the system.
         iterations: steps taken (0 for closed forms and policies).
         status: one of `Status`, as an integer array.
+        residuals: how well the conditions of optimality are met, by name, where the solver measures it.
     """
 
     allocation: Allocation
     utility: Float[Array, "*batch"]
     iterations: Int[Array, "*batch"]
     status: Int[Array, "*batch"]
+    residuals: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def feasible(self) -> Array:

@@ -1,0 +1,227 @@
+"""Linear algebra of the interior-point method: dense, or in blocks that only the equalities couple."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+__all__ = ["Blocks", "Dense", "Structure", "dot", "largest", "small_solve"]
+
+Function = Callable[[Array, Any], Array]
+
+
+def dot(a: Array, b: Array) -> Array:
+    """Inner product as a masked-free sum: of a batch it vectorises over the batch, ``dot_general`` does not."""
+    return jnp.sum(a * b)
+
+
+def largest(v: Array) -> Array:
+    """Maximum norm, 0 of nothing."""
+    return jnp.max(jnp.abs(v), initial=0.0)
+
+
+class Structure(Protocol):
+    """How Jacobians of the inequalities and Hessians are stored, and how the reduced KKT system is solved."""
+
+    def jacobian(self, function: Function, x: Array, args: Any) -> Array:
+        """Jacobian of the inequalities."""
+        ...
+
+    def hessian(self, function: Callable[[Array], Array], x: Array) -> Array:
+        """Hessian of a scalar function."""
+        ...
+
+    def apply(self, jacobian: Array, v: Array) -> Array:
+        """Jacobian times vector [q]."""
+        ...
+
+    def adjoint(self, jacobian: Array, v: Array) -> Array:
+        """Transposed Jacobian times vector [n]."""
+        ...
+
+    def row_sizes(self, jacobian: Array) -> Array:
+        """Largest entry of every row [q]."""
+        ...
+
+    def scale_rows(self, jacobian: Array, factor: Array) -> Array:
+        """The Jacobian with its rows times factors [q]."""
+        ...
+
+    def solve(
+        self, hessian: Array, jacobian: Array, sigma: Array, damping: Array, equal: Array, right: Array, c: Array
+    ) -> tuple[Array, Array, Array, Array]:
+        """dx, dy of [W -A'; A 0] [dx; dy] = [right; -c], W = hessian + G' diag(sigma) G + damping I.
+
+        Also whether W is positive definite (on the null space of A, at least), and dx' W dx.
+        """
+        ...
+
+
+def small_solve(matrix: Float[Array, "m m"], right: Float[Array, " m"]) -> Float[Array, " m"]:
+    """Solution of a positive definite system of few rows, usually one."""
+    if right.size == 1:
+        return right / matrix[0]
+    return jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(matrix), True), right)
+
+
+def _couple(free: Array, response: Array, equal: Array, c: Array) -> tuple[Array, Array]:
+    """Step in x and y from W^-1 right and W^-1 A', through the Schur complement A W^-1 A'.
+
+    Dependent equalities: a small diagonal keeps their multipliers bounded.
+    """
+    m, dtype = c.size, free.dtype
+    schur = jnp.sum(equal[:, None, :] * response[None], axis=-1)
+    ridge = jnp.finfo(dtype).eps * jnp.maximum(jnp.trace(schur), 1e-30)
+    dy = small_solve(schur + ridge * jnp.eye(m, dtype=dtype), -c - jnp.sum(equal * free, axis=-1))
+    return free + jnp.sum(dy[:, None] * response, axis=0), dy
+
+
+class Dense:
+    """Full matrices: any problem of up to a few hundred variables."""
+
+    def jacobian(self, function: Function, x: Array, args: Any) -> Float[Array, "q n"]:
+        """Forward mode unless there are fewer rows than columns."""
+        rows = jax.eval_shape(function, x, args).shape[0]
+        return (jax.jacrev if 2 * rows < x.size else jax.jacfwd)(function)(x, args)
+
+    def hessian(self, function: Callable[[Array], Array], x: Array) -> Float[Array, "n n"]:
+        """Forward over reverse."""
+        return jax.hessian(function)(x)
+
+    def apply(self, jacobian: Array, v: Array) -> Array:
+        """G v."""
+        return jacobian @ v
+
+    def adjoint(self, jacobian: Array, v: Array) -> Array:
+        """G' v."""
+        return jacobian.T @ v
+
+    def row_sizes(self, jacobian: Array) -> Array:
+        """Maximum norm of the rows."""
+        return jnp.max(jnp.abs(jacobian), axis=1, initial=0.0)
+
+    def scale_rows(self, jacobian: Array, factor: Array) -> Array:
+        """diag(factor) G."""
+        return jacobian * factor[:, None]
+
+    def solve(
+        self, hessian: Array, jacobian: Array, sigma: Array, damping: Array, equal: Array, right: Array, c: Array
+    ) -> tuple[Array, Array, Array, Array]:
+        """Cholesky of W + rho A'A, which changes nothing in the null space of A.
+
+        It fails exactly where the reduced Hessian is not positive definite (for a rho large enough).
+        """
+        n, m = right.size, c.size
+        matrix = hessian + (jacobian.T * sigma) @ jacobian + damping * jnp.eye(n, dtype=right.dtype)
+        if m:
+            # Of the size of the curvature: a rho of the size of sigma would swamp it in float32.
+            rho = (jnp.sum(jnp.abs(hessian)) + damping) / jnp.maximum(jnp.sum(equal**2), 1e-6)
+            factor = jnp.linalg.cholesky(matrix + rho * equal.T @ equal)
+            rights = jnp.column_stack([right - rho * equal.T @ c, equal.T])
+            solved = jax.scipy.linalg.cho_solve((factor, True), rights)
+            dx, dy = _couple(solved[:, 0], solved[:, 1:].T, equal, c)
+        else:
+            dx = jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(matrix), True), right)
+            dy = c
+        return dx, dy, jnp.isfinite(dx).all() & jnp.isfinite(dy).all(), dx @ matrix @ dx
+
+
+class Blocks:
+    """Blocks of `size` consecutive variables that only linear equalities couple.
+
+    Each row of the inequalities and each term of the objective belongs to one block (rows in the order of the
+    blocks, as many for each). Derivatives take `size` probes in all instead of one a variable, and the
+    factorisation is an unrolled L D L' of every block: linear in the number of blocks.
+    """
+
+    def __init__(self, size: int):
+        self.size = size
+
+    def _probe(self, linear: Callable[[Array], Array], n: int, dtype: Any) -> Array:
+        """A block-diagonal matrix [block, row of block, column of block] from its products with `size` vectors."""
+        seeds = jnp.tile(jnp.eye(self.size, dtype=dtype), (1, n // self.size))
+        products = jax.vmap(linear)(seeds).reshape(self.size, n // self.size, -1)
+        return jnp.moveaxis(products, 0, -1)
+
+    def jacobian(self, function: Function, x: Array, args: Any) -> Float[Array, "block row column"]:
+        """By forward mode, one probe a column of a block."""
+        return self._probe(lambda v: jax.jvp(lambda x: function(x, args), (x,), (v,))[1], x.size, x.dtype)
+
+    def hessian(self, function: Callable[[Array], Array], x: Array) -> Float[Array, "block row column"]:
+        """Hessian-vector products, one a column of a block."""
+        return self._probe(lambda v: jax.jvp(jax.grad(function), (x,), (v,))[1], x.size, x.dtype)
+
+    def apply(self, jacobian: Array, v: Array) -> Array:
+        """G v."""
+        return jnp.sum(jacobian * v.reshape(-1, 1, self.size), axis=2).reshape(-1)
+
+    def adjoint(self, jacobian: Array, v: Array) -> Array:
+        """G' v."""
+        return jnp.sum(jacobian * v.reshape(*jacobian.shape[:2], 1), axis=1).reshape(-1)
+
+    def row_sizes(self, jacobian: Array) -> Array:
+        """Maximum norm of the rows."""
+        return jnp.max(jnp.abs(jacobian), axis=2).reshape(-1)
+
+    def scale_rows(self, jacobian: Array, factor: Array) -> Array:
+        """diag(factor) G."""
+        return jacobian * factor.reshape(*jacobian.shape[:2], 1)
+
+    def solve(
+        self, hessian: Array, jacobian: Array, sigma: Array, damping: Array, equal: Array, right: Array, c: Array
+    ) -> tuple[Array, Array, Array, Array]:
+        """L D L' of every block; where one is not positive definite the whole system counts as such.
+
+        That asks for more damping than needed, at most in as many blocks as there are equalities.
+        """
+        size, m = self.size, c.size
+        sigma = sigma.reshape(jacobian.shape[:2])
+        matrix = [
+            [
+                hessian[:, i, j]
+                + jnp.sum(jacobian[:, :, i] * sigma * jacobian[:, :, j], axis=1)
+                + (damping if i == j else 0.0)
+                for j in range(i + 1)
+            ]
+            for i in range(size)
+        ]
+        lower, pivot = _ldl(matrix)
+        rights = jnp.concatenate([right[None], equal]).reshape(m + 1, -1, size)
+        solved = _ldl_solve(lower, pivot, [rights[..., i] for i in range(size)])
+        solved = jnp.stack(solved, axis=-1).reshape(m + 1, -1)
+        dx, dy = _couple(solved[0], solved[1:], equal, c) if m else (solved[0], c)
+        good = jnp.stack([(p > 0).all() for p in pivot]).all() & jnp.isfinite(dx).all()
+        v = dx.reshape(-1, size)
+        squares = [
+            (1.0 if i == j else 2.0) * dot(matrix[i][j] * v[:, i], v[:, j]) for i in range(size) for j in range(i + 1)
+        ]
+        return dx, dy, good, sum(squares)
+
+
+def _ldl(matrix: list[list[Array]]) -> tuple[list[list[Array]], list[Array]]:
+    """L (unit lower) and D of symmetric matrices given by their lower triangles, elementwise over blocks."""
+    lower: list[list[Array]] = []
+    pivot: list[Array] = []
+    for i, row in enumerate(matrix):
+        scaled: list[Array] = []  # L_ij D_j
+        for j in range(i):
+            scaled.append(row[j] - sum(scaled[k] * lower[j][k] for k in range(j)))
+        lower.append([scaled[j] / pivot[j] for j in range(i)])
+        pivot.append(row[i] - sum(scaled[k] * lower[i][k] for k in range(i)))
+    return lower, pivot
+
+
+def _ldl_solve(lower: list[list[Array]], pivot: list[Array], right: list[Array]) -> list[Array]:
+    """Forward and backward substitution."""
+    size = len(pivot)
+    forward: list[Array] = []
+    for i in range(size):
+        forward.append(right[i] - sum(lower[i][k] * forward[k] for k in range(i)))
+    found: list[Any] = [None] * size
+    for i in reversed(range(size)):
+        found[i] = forward[i] / pivot[i] - sum(lower[k][i] * found[k] for k in range(i + 1, size))
+    return found
