@@ -199,7 +199,7 @@ class Blocks:
         squares = [
             (1.0 if i == j else 2.0) * dot(matrix[i][j] * v[:, i], v[:, j]) for i in range(size) for j in range(i + 1)
         ]
-        return dx, dy, good, sum(squares)
+        return dx, dy, good, jnp.stack(squares).sum()
 
 
 def _ldl(matrix: list[list[Array]]) -> tuple[list[list[Array]], list[Array]]:

@@ -1,0 +1,107 @@
+"""Interior-point powers of NOMA schedules against SciPy, on NumPy functions written from eq. (7)."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+from scipy.optimize import LinearConstraint, minimize
+
+from wirelax.solvers import make_noma_problem, noma_power, random_schedule
+from wirelax.types import Status
+
+from .test_noma_problem import EPS, FORMS, NOISE, TOTAL, constraints
+
+MIN_RATE = 0.01
+
+
+@functools.cache
+def solved(form, size, count, starts, double):
+    """Slots' gains, powers, utilities and statuses of random networks."""
+
+    def one(key):
+        gain_key, schedule_key, start_key = jax.random.split(key, 3)
+        gain = jax.random.exponential(gain_key, size)
+        problem = make_noma_problem(gain, interference_gain=form, total_power_w=TOTAL)
+        slots = problem.slots(random_schedule(gain, 3, 4, key=schedule_key))
+        return slots.gain, noma_power(problem, slots, starts=starts, key=start_key)
+
+    with jax.enable_x64(double):
+        gain, found = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(2), count))
+    return np.asarray(gain, float), found
+
+
+def sum_rate(power, gain, form):
+    """Eq. (7) on slots in SIC order."""
+    power = power.reshape(gain.shape)
+    received = power if form == "receiver" else power * gain
+    stronger = np.cumsum(received, 1) - received
+    weaker = received.sum(1, keepdims=True) - stronger - received
+    heard = EPS * weaker + stronger
+    return np.log2(1 + power * gain / ((gain * heard if form == "receiver" else heard) + NOISE)).sum()
+
+
+def scipy_optimum(gain, form, method):
+    a, b = constraints(gain, np.ones(gain.shape, bool), form, MIN_RATE)
+    ones, start = np.ones((1, gain.size)), np.full(gain.size, TOTAL / gain.size)
+    cost = lambda power: -sum_rate(np.maximum(power, 0), gain, form)  # noqa: E731
+    if method == "SLSQP":
+        rules = [
+            {"type": "eq", "fun": lambda p: p.sum(keepdims=True) - TOTAL, "jac": lambda p: ones},
+            {"type": "ineq", "fun": lambda p: a @ p - b, "jac": lambda p: a},
+        ]
+        return -minimize(cost, start, method=method, constraints=rules, options={"maxiter": 500, "ftol": 1e-10}).fun
+    rules = [LinearConstraint(ones, TOTAL, TOTAL), LinearConstraint(a, b, np.inf)]
+    return -minimize(cost, start, method=method, constraints=rules, options={"maxiter": 2000, "gtol": 1e-7}).fun
+
+
+def check_against(method, form, size, count, double):
+    gains, found = solved(form, size, max(count, 16), 1, double)
+    assert (np.asarray(found.status) == Status.CONVERGED).all()
+    for i in range(count):
+        power = np.asarray(found.allocation["power_w"][i], float)
+        np.testing.assert_allclose(found.utility[i], sum_rate(power, gains[i], form), rtol=1e-6)
+        assert sum_rate(power, gains[i], form) >= scipy_optimum(gains[i], form, method) * (1 - 1e-5)
+        a, b = constraints(gains[i], np.ones(gains[i].shape, bool), form, MIN_RATE)
+        slack, limit = (a @ power.ravel() - b) / b, 1e-6 if double else 1e-4
+        assert slack.min() >= -limit
+        np.testing.assert_allclose(power.sum(), TOTAL, rtol=limit)
+
+
+def test_equals_slsqp_on_small_networks_in_float32():
+    check_against("SLSQP", "receiver", (4, 5), 16, False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("double", [True, False], ids=["float64", "float32"])
+@pytest.mark.parametrize("form", FORMS)
+def test_equals_slsqp_on_200_networks_of_the_default_size(form, double):
+    check_against("SLSQP", form, (10, 10), 200, double)
+
+
+@pytest.mark.slow
+def test_equals_trust_constr():
+    check_against("trust-constr", "receiver", (4, 5), 16, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_more_starts_find_nothing_better(form):
+    """The sum rate is not concave, but no second local optimum has been met at the default constants."""
+    one, many = (np.asarray(solved(form, (10, 10), 200, starts, True)[1].utility) for starts in (1, 6))
+    np.testing.assert_allclose(one, many, rtol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_no_grid_point_is_better_on_two_subchannels(form):
+    """Global check: all powers in steps of 1/14 of the total on 2 subchannels of 3 users."""
+    gains, found = solved(form, (2, 3), 16, 4, True)
+    steps = 14
+    cuts = np.stack(np.meshgrid(*[np.arange(steps + 1)] * 5, indexing="ij"), -1).reshape(-1, 5)
+    cuts = cuts[cuts.sum(1) <= steps]
+    grid = TOTAL * np.column_stack([cuts, steps - cuts.sum(1)]) / steps
+    for gain, utility in zip(gains, found.utility, strict=True):
+        a, b = constraints(gain, np.ones(gain.shape, bool), form, MIN_RATE)
+        allowed = grid[(grid @ a.T >= b).all(1)]
+        assert utility >= max(sum_rate(power, gain, form) for power in allowed)

@@ -1,0 +1,154 @@
+"""Schedules, slots and the simplex of feasible powers, against loops and linear programming in NumPy float64."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+
+from wirelax.solvers import greedy_schedule, make_noma_problem, random_schedule
+
+from .compiled import QUICK
+
+NOISE, EPS, TOTAL = 0.1, 0.05, 10 ** (1.3)
+FORMS = ("receiver", "paper")
+COUNT = 60
+
+
+@functools.cache
+def build(form):
+    """Compiled: min_rate, keys -> networks, see `built`."""
+    return jax.jit(jax.vmap(functools.partial(network, form), (None, 0)), compiler_options=QUICK)
+
+
+def network(form, min_rate, key):
+    """A network of 3 subchannels and 5 users, up to 3 on each: gain, simplex, powers of shares, repaired powers."""
+    keys = jax.random.split(key, 4)
+    gain = jax.random.exponential(keys[0], (3, 5))
+    problem = make_noma_problem(gain, min_rate=min_rate, interference_gain=form, total_power_w=TOTAL)
+    schedule = random_schedule(gain, 3, 4, key=keys[1]) & jax.random.bernoulli(keys[2], 0.8, (3, 5))
+    schedule = schedule.at[0, 0].set(True)
+    slots = problem.slots(schedule & (jnp.cumsum(schedule, 1) <= 3))
+    simplex = problem.simplex(slots)
+    raw = jax.random.exponential(keys[3], slots.user.shape) * slots.used
+    share = raw / raw.sum()
+    power = simplex.power(share)
+    poor = problem.equal_power(slots) * jax.random.uniform(keys[3], slots.user.shape) ** 8
+    return {
+        "gain": slots.gain,
+        "used": slots.used,
+        "least": simplex.least,
+        "feasible": simplex.feasible,
+        "share": share,
+        "power": power,
+        "back": simplex.share(power),
+        "rates": problem.slot_rates(slots, power),
+        "least_rates": problem.slot_rates(slots, simplex.least),
+        "same": simplex.repair(power),
+        "repaired": simplex.repair(poor),
+        "repaired_rates": problem.slot_rates(slots, simplex.repair(poor)),
+    }
+
+
+@functools.cache
+def built(form, min_rate):
+    """Networks as NumPy arrays, in float64."""
+    with jax.enable_x64(True):
+        found = build(form)(min_rate, jax.random.split(jax.random.key(1), COUNT))
+        return [jax.tree.map(lambda leaf, i=i: np.asarray(leaf[i]), found) for i in range(COUNT)]
+
+
+def constraints(gain, used, form, min_rate):
+    """Rows A p >= b of the rate constraints of all used slots, written out."""
+    gamma, index = 2**min_rate - 1, [tuple(at) for at in np.argwhere(used)]
+    a, b = np.zeros((len(index), len(index))), np.full(len(index), gamma * NOISE)
+    for row, (i, j) in enumerate(index):
+        for column, (k, m) in enumerate(index):
+            carried = gain[i, j] if form == "receiver" else gain[k, m]
+            if (k, m) == (i, j):
+                a[row, column] = gain[i, j]
+            elif k == i:
+                a[row, column] = -gamma * (1.0 if m < j else EPS) * carried
+    return a, b
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("min_rate", [0.01, 1.0])
+def test_least_powers_and_feasibility_are_those_of_the_linear_programme(form, min_rate):
+    seen = set()
+    for net in built(form, min_rate):
+        a, b = constraints(net["gain"], net["used"], form, min_rate)
+        found = linprog(np.ones(len(b)), A_ub=-a, b_ub=-b, bounds=(0, None))
+        feasible = found.status == 0 and found.fun <= TOTAL
+        seen.add(feasible)
+        assert net["feasible"] == feasible
+        if feasible:
+            np.testing.assert_allclose(net["least"][net["used"]], found.x, rtol=1e-6)
+    assert seen == ({True} if min_rate == 0.01 else {True, False})
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_shares_are_feasible_powers_and_back(form):
+    for net in built(form, 0.01):
+        used = net["used"]
+        np.testing.assert_allclose(net["power"].sum(), TOTAL, rtol=1e-12)
+        assert (net["power"][~used] == 0).all()
+        assert (net["rates"][used] >= 0.01).all()
+        np.testing.assert_allclose(net["least_rates"][used], 0.01, rtol=1e-9)
+        np.testing.assert_allclose(net["back"], net["share"], atol=1e-12)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_repair_keeps_feasible_powers_and_makes_others_feasible(form):
+    for net in built(form, 0.01):
+        np.testing.assert_allclose(net["same"], net["power"], rtol=1e-9)
+        np.testing.assert_allclose(net["repaired"].sum(), TOTAL, rtol=1e-12)
+        assert (net["repaired_rates"][net["used"]] >= 0.01 * (1 - 1e-12)).all()
+
+
+def test_an_infeasible_schedule_keeps_finite_powers_that_sum_up():
+    bad = [net for net in built("receiver", 1.0) if not net["feasible"]]
+    assert bad
+    for net in bad:
+        np.testing.assert_allclose(net["power"].sum(), TOTAL, rtol=1e-12)
+        assert np.isfinite(net["repaired"]).all()
+
+
+@pytest.mark.parametrize(("shape", "most"), [((5, 20), 3), ((25, 20), 3), ((4, 2), 2)])
+def test_schedules_fill_what_the_quotas_allow(shape, most):
+    gain = jax.random.exponential(jax.random.key(0), shape)
+    quota = 4
+    for schedule in (random_schedule(gain, 3, quota, key=jax.random.key(1)), greedy_schedule(gain, 3, quota)):
+        schedule = np.asarray(schedule)
+        assert (schedule.sum(1) <= most).all()
+        assert (schedule.sum(0) <= quota).all()
+    drawn = np.asarray(random_schedule(gain, 3, quota, key=jax.random.key(1)))
+    assert drawn.sum() == min(shape[0] * most, shape[1] * quota)
+
+
+def test_greedy_takes_the_strongest():
+    gain = jnp.array([[1.0, 5.0, 3.0], [1.0, 4.0, 2.0], [9.0, 8.0, 1.0]])
+    np.testing.assert_array_equal(greedy_schedule(gain, 1, 2), [[0, 1, 0], [0, 1, 0], [1, 0, 0]])
+
+
+def test_slots_are_in_sic_order_and_scatter_back():
+    gain = jnp.array([[1.0, 5.0, 3.0, 4.0], [2.0, 2.0, 1.0, 0.5]])
+    assignment = jnp.array([[True, True, False, True], [True, True, False, False]])
+    problem = make_noma_problem(gain)
+    slots = jax.jit(problem.slots)(assignment)
+    np.testing.assert_array_equal(slots.user, [[1, 3, 0], [0, 1, -1]])
+    np.testing.assert_array_equal(slots.assignment(4), assignment)
+    power = jnp.where(assignment, gain, 0.0)
+    np.testing.assert_array_equal(slots.scatter(slots.gather(power), 4), power)
+    np.testing.assert_allclose(
+        problem.slot_utility(slots, slots.gather(power)), problem.utility(assignment, power), 1e-6
+    )
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match=r"wanted \[subchannel, user\]"):
+        make_noma_problem(jnp.ones((2, 3, 4)))
+    with pytest.raises(ValueError, match="weight has shape"):
+        make_noma_problem(jnp.ones((2, 3)), weight=jnp.ones(2))
