@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wirelax.bench.bound import machine_rates
+from wirelax.bench.interior_point import interior_point_rows
 from wirelax.bench.kernels import kernel_rows
 from wirelax.bench.search import LABELS, search_rows, solver_rows
 from wirelax.report.machine import machine_summary
@@ -30,6 +31,8 @@ class Sizes:
         numpy_channels: channels of the vectorised NumPy search; at most `plain_channels`.
         loop_candidates: candidates of one channel that the NumPy loop is timed on.
         solver_channels: channels of the continuous solvers.
+        noma_channels: channels of the batched interior point method.
+        scipy_channels: of these, the ones that SciPy solves.
         networks: networks in the batch of the kernels.
         loop_networks: networks that the NumPy loop is timed on.
         bound_elements: length of the arrays that the bounds of the machine are measured with.
@@ -42,6 +45,8 @@ class Sizes:
     numpy_channels: int = 8
     loop_candidates: int = 8_000
     solver_channels: int = 512
+    noma_channels: int = 2048
+    scipy_channels: int = 40
     networks: int = 1_000_000
     loop_networks: int = 20_000
     bound_elements: int = 2**20
@@ -55,6 +60,8 @@ QUICK = Sizes(
     numpy_channels=2,
     loop_candidates=2_000,
     solver_channels=64,
+    noma_channels=256,
+    scipy_channels=4,
     loop_networks=4_000,
     bound_elements=2**18,
     repeats=3,
@@ -93,6 +100,10 @@ def run(
     )
     say(f"continuous solvers ({sizes.solver_channels} channels)")
     results += solver_rows(levels=sizes.levels, channels=sizes.solver_channels, repeats=sizes.repeats)
+    say(f"interior point against SciPy ({sizes.noma_channels} channels)")
+    results += interior_point_rows(
+        channels=sizes.noma_channels, scipy_channels=sizes.scipy_channels, repeats=min(3, sizes.repeats)
+    )
     say(f"kernels: SINR and rate of {sizes.networks} networks")
     results += kernel_rows(
         networks=sizes.networks, loop_networks=sizes.loop_networks, repeats=sizes.repeats, rates=rates
