@@ -60,7 +60,7 @@ class PricedLink:
     def metrics(self, allocation, channel):
         return {"net_rate": self.utility(allocation, channel), "sum_rate": self.sum_rate(allocation, channel)}
 
-    def table_columns(self, utility, best):
+    def table_columns(self, utility, best, arrays):
         return {"net_rate_p5": float(np.percentile(utility, 5))}
 
     def reproduction(self, preset):

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from wirelax import systems
-from wirelax.channels import check_gain, read_arrays, write_arrays
+from wirelax.channels import check_flag, check_gain, read_arrays, write_arrays
 from wirelax.console import Progress, say
 from wirelax.policies import load_policy
-from wirelax.systems.base import System
+from wirelax.systems.base import ArraySpec, System
 from wirelax.systems.run import sample_channels, solve_batch
 from wirelax.types import Method
 
@@ -85,8 +85,8 @@ def _channels(options: argparse.Namespace, system: System) -> tuple[System, dict
     required = [spec.name for spec in system.arrays if spec.required]
     optional = [spec.name for spec in system.arrays if not spec.required]
     arrays = read_arrays(options.channels, required, optional)
-    axes = {spec.name: spec.axes for spec in system.arrays}
-    checked = {name: check_gain(name, array, axes[name], options.channels) for name, array in arrays.items()}
+    specs = {spec.name: spec for spec in system.arrays}
+    checked = {name: _checked(specs[name], array, options.channels) for name, array in arrays.items()}
     counts = {name: len(array) for name, array in checked.items()}
     if len(set(counts.values())) > 1:
         raise ValueError(f"{options.channels}: the arrays have different numbers of instances: {counts}")
@@ -94,6 +94,11 @@ def _channels(options: argparse.Namespace, system: System) -> tuple[System, dict
         return system.fit(checked), checked, str(Path(options.channels).name)
     except ValueError as error:
         raise ValueError(f"{options.channels}: {error}") from None
+
+
+def _checked(spec: ArraySpec, array: np.ndarray, file: str) -> np.ndarray:
+    check = check_flag if spec.kind == "flag" else check_gain
+    return check(spec.name, array, spec.axes, file)
 
 
 def _method(system: System, name: str) -> Method:

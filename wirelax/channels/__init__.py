@@ -12,7 +12,7 @@ from wirelax.channels.files import (
     read_arrays,
     write_arrays,
 )
-from wirelax.channels.gain_check import check_gain
+from wirelax.channels.gain_check import check_flag, check_gain
 from wirelax.channels.munich import (
     MunichRadiomap,
     MunichWideband,
@@ -20,8 +20,11 @@ from wirelax.channels.munich import (
     load_munich_wideband,
 )
 from wirelax.channels.munich_samples import (
+    MunichBsCandidates,
     MunichHetnetCandidates,
+    munich_bs_candidates,
     munich_hetnet_candidates,
+    sample_munich_bs,
     sample_munich_hetnet,
     sample_munich_radiomap,
 )
@@ -56,10 +59,12 @@ __all__ = [
     "URBAN",
     "ChannelFileError",
     "ChannelFileNotFoundError",
+    "MunichBsCandidates",
     "MunichHetnetCandidates",
     "MunichRadiomap",
     "MunichWideband",
     "PathLossModel",
+    "check_flag",
     "check_gain",
     "complex_normal",
     "equilateral_triangle",
@@ -69,6 +74,7 @@ __all__ = [
     "load_munich_wideband",
     "log_distance_path_loss_db",
     "mrc_gain",
+    "munich_bs_candidates",
     "munich_hetnet_candidates",
     "pairwise_distance",
     "path_gain",
@@ -76,6 +82,7 @@ __all__ = [
     "read_arrays",
     "rician",
     "saleh_valenzuela",
+    "sample_munich_bs",
     "sample_munich_hetnet",
     "sample_munich_radiomap",
     "ula_response",

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from wirelax.channels.readers import ChannelFileError
 
-__all__ = ["check_gain"]
+__all__ = ["check_flag", "check_gain"]
 
 
 def check_gain(
@@ -47,6 +47,30 @@ def check_gain(
     _check_values(subject, array, np.dtype(dtype))
     converted = np.ascontiguousarray(array, dtype=dtype)
     return converted[None] if array.ndim == len(axes) else converted
+
+
+def check_flag(
+    name: str, flag: Any, axes: Sequence[str], file: str | os.PathLike[str] | None = None
+) -> Bool[np.ndarray, "batch ..."]:
+    """Turn an array of true and false (or of 0 and 1) into bool with a leading batch axis, or say why not.
+
+    Args:
+        name: name of the array, for messages.
+        flag: the array, of any real type, with or without the batch axis.
+        axes: names of the axes of one instance.
+        file: where it came from, for messages.
+
+    Raises:
+        ChannelFileError: wrong rank, an empty axis, or a value that is neither; the message names file, array
+            and the first offending index.
+    """
+    array = np.asarray(flag)
+    subject = f"array {name!r}" if file is None else f"{os.fspath(file)}: array {name!r}"
+    if array.dtype.kind not in "biuf":
+        raise ChannelFileError(f"{subject} has dtype {array.dtype}; wanted true and false, or 0 and 1")
+    _check_shape(subject, array, axes)
+    _raise_first(subject, array, ~np.isin(array, (0, 1)), "is neither 0 nor 1")
+    return array.astype(bool)[None] if array.ndim == len(axes) else array.astype(bool)
 
 
 def _check_type(subject: str, array: np.ndarray) -> None:

@@ -12,8 +12,11 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from wirelax.channels.munich import load_munich_wideband
 
 __all__ = [
+    "MunichBsCandidates",
     "MunichHetnetCandidates",
+    "munich_bs_candidates",
     "munich_hetnet_candidates",
+    "sample_munich_bs",
     "sample_munich_hetnet",
     "sample_munich_radiomap",
 ]
@@ -33,6 +36,53 @@ class MunichHetnetCandidates:
     gain: Float[Array, "rb ue bs"]
     user_index: Int[Array, "bs candidates"]
     user_count: tuple[int, ...] = field(metadata={"static": True})
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, kw_only=True)
+class MunichBsCandidates:
+    """What `sample_munich_bs` draws from: a pytree, to be passed to a jitted function as an argument.
+
+    Attributes:
+        gain: downlink gains of one BS [RB, UE].
+        user_index: UEs that it reaches [candidate].
+    """
+
+    gain: Float[Array, "rb ue"]
+    user_index: Int[Array, " candidate"]
+
+
+def munich_bs_candidates(bs: int) -> MunichBsCandidates:
+    """The UEs of the wideband map that one BS (0 the macro) reaches. Call it once, outside of any jitted function."""
+    gain = load_munich_wideband().downlink_gain[:, :, bs]
+    reached = np.flatnonzero(gain.mean(axis=0, dtype=float) > 0)
+    return MunichBsCandidates(gain=jnp.asarray(gain, dtype=float), user_index=jnp.asarray(reached, dtype=jnp.int32))
+
+
+def sample_munich_bs(
+    candidates: MunichBsCandidates, num_users: int, num_subchannels: int, *, key: PRNGKeyArray
+) -> Float[Array, "subchannels users"]:
+    """Draw one cell from the wideband map: distinct users of one BS, its RBs grouped into subchannels.
+
+    Args:
+        candidates: from `munich_bs_candidates`.
+        num_users: users (static), drawn uniformly.
+        num_subchannels: groups of as many adjacent RBs as fit into the 48 (static); the rest is unused.
+        key: random key.
+
+    Returns:
+        Linear power gain [num_subchannels, num_users], the mean over the RBs of a subchannel.
+
+    Raises:
+        ValueError: more users or subchannels wanted than the map has, or fewer than one.
+    """
+    num_rb = candidates.gain.shape[0]
+    _require_size("num_subchannels", num_subchannels, num_rb)
+    _require_size("num_users", num_users, candidates.user_index.size)
+    user = candidates.user_index[_distinct(candidates.user_index.size, num_users, key=key)]
+    width = num_rb // num_subchannels
+    gain = candidates.gain[: num_subchannels * width, user]
+    return gain.reshape(num_subchannels, width, num_users).mean(1)
 
 
 def munich_hetnet_candidates() -> MunichHetnetCandidates:

@@ -1,6 +1,6 @@
 """Learned policies: Flax networks, heads that keep outputs feasible, weights files."""
 
-from wirelax.policies.heads import budgeted_power
+from wirelax.policies.heads import budgeted_power, masked_split
 from wirelax.policies.networks import CNN, MLP
 from wirelax.policies.policy import Policy, Standardiser, load_policy, outputs_of, save_policy
 
@@ -11,6 +11,7 @@ __all__ = [
     "Standardiser",
     "budgeted_power",
     "load_policy",
+    "masked_split",
     "outputs_of",
     "save_policy",
 ]

@@ -37,7 +37,7 @@ def comparison_rows(system: Any, results: Mapping[str, Any]) -> list[dict[str, A
             "seconds_per_channel": result.seconds / count,
             "compile_seconds": result.compile_seconds,
         }
-        rows.append({**row, **system.table_columns(result.utility, best)})
+        rows.append({**row, **system.table_columns(result.utility, best, result.arrays)})
     return rows
 
 

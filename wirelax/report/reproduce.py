@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,14 @@ def reproduce(
         here = [{"method": row["method"], "scenario": title, **row} for row in comparison_rows(scene, results)]
         rows += here
         sections.append(_scenario_section(scene, title, plan, here, results, directory, first=not sections))
-    sections += [_sweep_section(system, sweep, plan.sweep_count, seed + 3, directory, say) for sweep in plan.sweeps]
+    train = lambda scene, name, folder: _train(  # noqa: E731
+        scene, name, plan.train_preset, folder, seed, say, training_report
+    )
+    sections += [_curves_section(system, curves, plan, directory, train) for curves in plan.curves]
+    for sweep in plan.sweeps:
+        found, section = _sweep_section(system, sweep, plan.sweep_count, seed + 3, directory, say, train)
+        rows += found
+        sections.append(section)
     write_table(rows, directory, units=_units(system))
     meta = {**machine_summary(), "system": system.name, "preset": preset, "seed": str(seed)}
     page = write_report(directory / "report.html", f"wirelax reproduce {system.name}", sections, meta)
@@ -118,18 +126,49 @@ def _beside_paper(figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:
     return f"{figure.quantity}: paper {figure.value:g} ({figure.source}), here {ours:.3g}."
 
 
-def _sweep_section(system: Any, sweep: Any, count: int, seed: int, directory: Path, say: Say) -> Section:
-    mean: dict[str, list[float]] = {name: [] for name in sweep.methods}
-    feasible: dict[str, list[float]] = {name: [] for name in sweep.methods}
+def _curves_section(system: Any, curves: Any, plan: Any, directory: Path, train: Callable[..., Any]) -> Section:
+    items = []
+    history: dict[str, dict[str, list[tuple[float, float]]]] = {metric: {} for metric in curves.metrics}
+    for name in curves.recipes:
+        train(system, name, directory)
+        recipe = system.recipes[name]
+        lines = [json.loads(line) for line in (directory / "runs" / name / "metrics.jsonl").read_text().splitlines()]
+        epoch = recipe.batch_size / recipe.num_labels[plan.train_preset]
+        for metric in curves.metrics:
+            history[metric][name] = [(line["step"] * epoch, line[metric]) for line in lines if metric in line]
+    for metric, of_recipe in history.items():
+        label = metric.replace("_", " ").capitalize()
+        figure = figures.learning_curves(of_recipe, label, "Epoch", yscale="log")
+        path = figures.save(figure, directory / f"curves_{_slug(curves.title)}_{metric}.png")
+        items.append(FigureItem(path, f"{curves.title}: {label.lower()} over epochs.", label))
+    return Section(title=curves.title, figures=items)
+
+
+def _sweep_section(
+    system: Any, sweep: Any, count: int, seed: int, directory: Path, say: Say, train: Callable[..., Any]
+) -> tuple[list[dict[str, Any]], Section]:
+    """Rows of the table (where sizes change) and the section of one sweep."""
+    names = (*sweep.methods, *(f"trained:{name}" for name in sweep.train))
+    mean: dict[str, list[float]] = {name: [] for name in names}
+    feasible: dict[str, list[float]] = {name: [] for name in names}
+    rows: list[dict[str, Any]] = []
     channels = sample_channels(system, count, seed)
     for value in sweep.values:
         say(f"{sweep.title}: {sweep.field} = {value:g}")
         scene = get(system.name, **{**_changed(system), **sweep.overrides, sweep.field: value})
-        for name in sweep.methods:
-            result = solve_batch(scene, scene.methods[name], channels, seed=seed)
+        channels = sample_channels(scene, count, seed) if sweep.resample else channels
+        methods = {name: scene.methods[name] for name in sweep.methods}
+        for name in sweep.train:
+            policy = train(scene, name, directory / f"{_slug(sweep.title)}-{value:g}")
+            methods[f"trained:{name}"] = scene.recipes[name].method(policy)
+        results = {name: solve_batch(scene, method, channels, seed=seed) for name, method in methods.items()}
+        for name, result in results.items():
             # Infeasible channels count as 0: a mean over the feasible ones alone rises when only good ones are left.
             mean[name].append(float(np.where(result.feasible, result.utility, 0.0).mean()))
             feasible[name].append(float(result.feasible.mean()))
+        if sweep.resample:
+            title = f"{sweep.title}: {sweep.field} = {value:g}"
+            rows += [{"method": row["method"], "scenario": title, **row} for row in comparison_rows(scene, results)]
     label = sweep.field.replace("_", " ") + (f" ({sweep.unit})" if sweep.unit else "")
     scale, unit = prefixed_unit(max(max(line) for line in mean.values()), system.utility_unit)
     mean = {name: [value / scale for value in line] for name, line in mean.items()}
@@ -143,9 +182,8 @@ def _sweep_section(system: Any, sweep: Any, count: int, seed: int, directory: Pa
             figures.lines(series, label, ylabel), directory / f"sweep_{_slug(sweep.title)}_{suffix}.png"
         )
         items.append(FigureItem(path, f"{sweep.title}: {ylabel.lower()} over {count} channels.", ylabel))
-    return Section(
-        title=sweep.title, text=[f"Means over {count} channels, infeasible ones counting as 0."], figures=items
-    )
+    text = [f"Means over {count} channels, infeasible ones counting as 0."]
+    return rows, Section(title=sweep.title, text=text, rows=rows, figures=items, units=_units(system))
 
 
 def _slug(title: str) -> str:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from wirelax.types import Allocation, Channel, Method
 
-__all__ = ["ArraySpec", "Method", "PaperFigure", "Reproduction", "Sweep", "System"]
+__all__ = ["ArraySpec", "Curves", "Method", "PaperFigure", "Reproduction", "Sweep", "System"]
 
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """An array of the channel file format: its name, the axes of one instance, and whether it must be there."""
+    """An array of the channel file format: its name, the axes of one instance, whether it must be there, its kind.
+
+    Kinds: "gain", linear power gains; "weight", other numbers of at least 0; "flag", true or false.
+    """
 
     name: str
     axes: tuple[str, ...]
     required: bool = True
+    kind: Literal["gain", "weight", "flag"] = "gain"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +50,18 @@ class PaperFigure:
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """A configuration field varied over values, for some methods."""
+    """A configuration field varied over values, for some methods.
+
+    Attributes:
+        title: of the section.
+        field: of the configuration.
+        values: it takes.
+        methods: shown.
+        overrides: of other fields.
+        unit: of the field.
+        resample: channels are drawn anew for every value, as they must where it changes their size.
+        train: recipes trained for every value, shown as ``trained:RECIPE``.
+    """
 
     title: str
     field: str
@@ -54,6 +69,17 @@ class Sweep:
     methods: tuple[str, ...]
     overrides: Mapping[str, Any] = field(default_factory=dict)
     unit: str = ""
+    resample: bool = False
+    train: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curves:
+    """Losses over the epochs of the first stage of several recipes, trained in the run."""
+
+    title: str
+    recipes: tuple[str, ...]
+    metrics: tuple[str, ...] = ("loss", "held_out_loss")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +95,7 @@ class Reproduction:
         scenarios: title -> configuration overrides; every table is made for each.
         sweeps: further figures.
         sweep_count: channels of a sweep.
+        curves: learning curves.
         paper: printed numbers.
         notes: paragraphs for the page.
     """
@@ -81,6 +108,7 @@ class Reproduction:
     scenarios: Mapping[str, Mapping[str, Any]]
     sweeps: tuple[Sweep, ...] = ()
     sweep_count: int = 100
+    curves: tuple[Curves, ...] = ()
     paper: tuple[PaperFigure, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -126,8 +154,11 @@ class System(Protocol):
         """Further per-instance numbers for result files, the utility under its name among them."""
         ...
 
-    def table_columns(self, utility: Any, best: Any) -> Mapping[str, float]:
-        """Columns of this system in a comparison, from utilities [batch] and the best over methods [batch]."""
+    def table_columns(self, utility: Any, best: Any, arrays: Mapping[str, Any]) -> Mapping[str, float]:
+        """Columns of this system in a comparison.
+
+        From the utilities [batch], the best over the methods [batch], and allocations and metrics by name.
+        """
         ...
 
     @property

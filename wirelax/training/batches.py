@@ -8,7 +8,7 @@ from typing import Any
 import jax
 from jaxtyping import PRNGKeyArray
 
-__all__ = ["fresh", "rows"]
+__all__ = ["fresh", "held_out", "rows"]
 
 
 def rows(batch_size: int) -> Callable[[Any, PRNGKeyArray], Any]:
@@ -18,6 +18,20 @@ def rows(batch_size: int) -> Callable[[Any, PRNGKeyArray], Any]:
         count = len(jax.tree.leaves(data)[0])
         index = jax.random.randint(key, (batch_size,), 0, count)
         return jax.tree.map(lambda leaf: leaf[index], data)
+
+    return draw
+
+
+def held_out(batch_size: int, held_out_size: int, fraction: float = 0.1) -> Callable[[Any, PRNGKeyArray], Any]:
+    """``{"train": rows, "held_out": rows}``: the last `fraction` of the data is never trained on."""
+    train, test = rows(batch_size), rows(held_out_size)
+
+    def draw(data: Any, key: PRNGKeyArray) -> Any:
+        count = len(jax.tree.leaves(data)[0])
+        split = count - max(1, int(fraction * count))
+        first, last = jax.tree.map(lambda leaf: leaf[:split], data), jax.tree.map(lambda leaf: leaf[split:], data)
+        train_key, test_key = jax.random.split(key)
+        return {"train": train(first, train_key), "held_out": test(last, test_key)}
 
     return draw
 

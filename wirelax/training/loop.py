@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +37,7 @@ class LoopConfig:
     final_learning_rate_fraction: float = 0.01
     warmup_steps: int = 0
     clip_norm: float = 1.0
+    optimizer: Literal["adam", "rmsprop"] = "adam"
     chunk: int = 100
     checkpoint_every: int = 1000
     seed: int = 0
@@ -53,7 +54,7 @@ class TrainState:
 
 
 def make_optimizer(config: LoopConfig) -> optax.GradientTransformation:
-    """Adam with a clipped gradient norm, optional linear warm-up and cosine decay."""
+    """Adam or RMSprop (decay 0.9) with a clipped gradient norm, optional linear warm-up and cosine decay."""
     schedule = optax.warmup_cosine_decay_schedule(
         init_value=0.0 if config.warmup_steps else config.learning_rate,
         peak_value=config.learning_rate,
@@ -61,7 +62,8 @@ def make_optimizer(config: LoopConfig) -> optax.GradientTransformation:
         decay_steps=max(config.steps, config.warmup_steps + 1),
         end_value=config.learning_rate * config.final_learning_rate_fraction,
     )
-    return optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(schedule))
+    rule = {"adam": optax.adam, "rmsprop": optax.rmsprop}[config.optimizer](schedule)
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), rule)
 
 
 def _make_chunk(loss: Loss, batches: Batches, optimizer: optax.GradientTransformation, length: int):

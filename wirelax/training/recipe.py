@@ -38,6 +38,7 @@ class Recipe:
             what determines them, what was measured of them.
         stages: ``(preset, standardise, seed) -> stages``, run in order.
         method: turns a `Policy` of this recipe into the `Method` that ``policy:RUN_DIR`` runs.
+        batch_size: rows of the first stage's batches, where epochs are to be counted.
         shared_statistics: one mean and deviation for all features, as equivariant networks need.
     """
 
@@ -48,4 +49,5 @@ class Recipe:
     make_labels: Callable[..., tuple[dict[str, np.ndarray], dict[str, Any], dict[str, Any]]]
     stages: Callable[[str, Standardiser, int], list[Stage]]
     method: Callable[[Policy], Method]
+    batch_size: int | None = None
     shared_statistics: bool = False

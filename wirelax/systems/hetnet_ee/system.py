@@ -160,7 +160,7 @@ class HetNetEE:
             "spectral_efficiency": problem.spectral_efficiency(*decision),
         }
 
-    def table_columns(self, utility: np.ndarray, best: np.ndarray) -> Mapping[str, float]:
+    def table_columns(self, utility: np.ndarray, best: np.ndarray, arrays: Mapping[str, Any]) -> Mapping[str, float]:
         """Percentage of channels within 8 % of the best method, and the median error, eq. (13)."""
         known = best > 0
         error = np.abs(utility - best)[known] / best[known]
