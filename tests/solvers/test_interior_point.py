@@ -10,7 +10,7 @@ from wirelax.types import Status
 
 from .hock_schittkowski import CASES
 
-QUICK = (39, 71)
+QUICK = (71,)
 """The others are behind the slow mark: each is compiled anew."""
 
 
@@ -83,7 +83,7 @@ def test_kkt_conditions_of_the_multipliers(x64, noises):
     np.testing.assert_allclose(z * p, 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("block", [None, 2])
+@pytest.mark.parametrize("block", [pytest.param(None, marks=pytest.mark.slow), 2])
 def test_implicit_derivatives_are_those_of_the_solution(block, x64, noises):
     """Forward and reverse mode of x*(noise) against central differences; the gradient of f* is the envelope's."""
     program = NonlinearProgram(WATER.objective, WATER.equality, WATER.inequality, block)

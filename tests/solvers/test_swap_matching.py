@@ -181,8 +181,9 @@ def gaps(form, quota, count=200):
     return np.array(result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("quota", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize("quota", [1, 2])
 def test_best_of_all_schedules_of_tiny_networks(form, quota):
     gap = gaps(form, quota)
     assert (gap > -1e-9).all()

@@ -8,6 +8,7 @@ from typing import Any
 
 from wirelax.systems.base import (
     ArraySpec,
+    Curves,
     Method,
     PaperFigure,
     Reproduction,
@@ -20,6 +21,7 @@ from wirelax.systems.base import (
 
 __all__ = [
     "ArraySpec",
+    "Curves",
     "Method",
     "PaperFigure",
     "Reproduction",
@@ -33,7 +35,7 @@ __all__ = [
     "register",
 ]
 
-_SHIPPED = {"hetnet-ee": "wirelax.systems.hetnet_ee:HetNetEE"}
+_SHIPPED = {"hetnet-ee": "wirelax.systems.hetnet_ee:HetNetEE", "noma": "wirelax.systems.noma:Noma"}
 _registered: dict[str, Callable[..., System]] = {}
 
 

@@ -1,0 +1,71 @@
+"""Networks of the NOMA policies: from features [subchannel, user] to logits of the power split, same shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from wirelax.policies import MLP
+
+__all__ = ["NomaDNN", "NomaEquivariant"]
+
+
+class NomaDNN(nn.Module):
+    """Paper 2's network: three dense layers with ReLU, as many inputs and outputs as pairs.
+
+    The gap of every user to the strongest one of its subchannel, times a learnt slope, is added to the outputs: with
+    any schedule at the input, dense layers alone take far more data to tell strong from weak users than there are
+    labels, and end at equal powers.
+
+    The variable "dual" / "min_rate" is the log multiplier of R_min in primal-dual training; the output does not
+    depend on it.
+    """
+
+    hidden: Sequence[int] = (200, 80, 80)
+    first_slope: float = 4.0
+
+    @nn.compact
+    def __call__(self, features: Float[Array, "subchannel user"]) -> Float[Array, "subchannel user"]:
+        """Logits of all pairs."""
+        self.variable("dual", "min_rate", jnp.zeros, ())
+        slope = self.param("slope", nn.initializers.constant(self.first_slope), ())
+        gap = features - features.max(-1, keepdims=True)
+        return MLP(self.hidden, features.size)(features.reshape(-1)).reshape(features.shape) + slope * gap
+
+
+class NomaEquivariant(nn.Module):
+    """One network for any numbers of subchannels and users: equivariant in both.
+
+    The powers of a schedule depend on the gains of the scheduled users alone, in the order of SIC. A shared
+    network embeds the sorted gains of a subchannel, the mean over subchannels couples them through the total power
+    (deep sets), and a shared layer gives one logit per slot.
+
+    Attributes:
+        slots: users that a subchannel carries at most (H).
+        width: of every layer.
+    """
+
+    slots: int
+    width: int = 64
+
+    @nn.compact
+    def __call__(self, features: Float[Array, "subchannel user"]) -> Float[Array, "subchannel user"]:
+        """Logits, 0 for all but the `slots` strongest of a subchannel."""
+        self.variable("dual", "min_rate", jnp.zeros, ())
+        size = min(self.slots, features.shape[1])
+        strongest, user = jax.lax.top_k(features, size)
+        strongest = jnp.pad(strongest, ((0, 0), (0, self.slots - size)), constant_values=features.min())
+        count = jnp.full((*strongest.shape[:-1], 1), jnp.log(features.shape[0]))
+        hidden = jnp.concatenate([strongest, count], axis=-1)
+        for _ in range(2):
+            hidden = nn.relu(nn.Dense(self.width)(hidden))
+        for _ in range(2):
+            pooled = hidden.mean(0, keepdims=True)
+            hidden = nn.relu(nn.Dense(self.width)(hidden) + nn.Dense(self.width, use_bias=False)(pooled))
+        logits = nn.Dense(self.slots)(hidden)[:, :size]
+        at = user[..., None] == jnp.arange(features.shape[1])
+        return jnp.where(at, logits[..., None], 0.0).sum(-2)
