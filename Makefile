@@ -64,9 +64,8 @@ weights: $(STAMP)
 	  cp runs/weights-$$policy/policy.msgpack $(WEIGHTS)/hetnet-ee-$$policy.msgpack; \
 	done
 	for kind in dnn cnn; do cp runs/weights-$$kind+ee/policy-supervised.msgpack $(WEIGHTS)/hetnet-ee-$$kind.msgpack; done
-	for policy in dnn+qos dnn+simplex equivariant; do \
+	for policy in dnn+rate dnn+simplex equivariant; do \
 	  $(BIN)/wirelax train noma --policy $$policy --preset quick --labels runs/labels-noma-10k.h5 --out runs/weights-noma-$$policy || exit 1; \
 	  cp runs/weights-noma-$$policy/policy.msgpack $(WEIGHTS)/noma-$$policy.msgpack; \
 	done
-	cp runs/weights-noma-dnn+qos/policy-supervised.msgpack $(WEIGHTS)/noma-dnn.msgpack
-	cp runs/weights-noma-dnn+qos/policy-sum-rate.msgpack $(WEIGHTS)/noma-dnn+rate.msgpack
+	cp runs/weights-noma-dnn+rate/policy-supervised.msgpack $(WEIGHTS)/noma-dnn.msgpack

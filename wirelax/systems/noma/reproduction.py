@@ -9,7 +9,7 @@ __all__ = ["reproduction"]
 _PAPER = {"interference_gain": "paper"}
 _BASELINES = ("max-power", "random-power")
 _SOLVERS = ("interior-point", "swap-matching", "paus-ip", "joint")
-_LEARNED = ("dnn", "dnn+rate", "dnn+qos", "dnn-raw", "dnn+rate-raw", "dnn+qos-raw", "dnn+simplex", "equivariant")
+_LEARNED = ("dnn", "dnn+rate", "dnn-raw", "dnn+rate-raw", "dnn+simplex", "equivariant")
 _ALTERNATING = ("paus", "paus-equivariant")
 
 
@@ -84,7 +84,7 @@ def reproduction(preset: str) -> Reproduction:
             "N = 25 (Table III), over 100 times faster; compare trained:dnn+simplex and interior-point below.",
             "Settled where the paper is silent: noise 0.1 W, eps 0.05, Rayleigh gains, random initial schedules that "
             "fill both quotas as far as they go.",
-            "dnn-raw, dnn+rate-raw and dnn+qos-raw are the networks' own outputs; all others are repaired to meet "
+            "dnn-raw and dnn+rate-raw are the networks' own outputs; all others are repaired to meet "
             "R_min. `joint` serves fewer pairs than the initial schedule where that raises the sum rate.",
         ),
     )
