@@ -85,7 +85,7 @@ def test_infeasible_channels_count_as_zero(published, tmp_path, monkeypatch):
 
     monkeypatch.setattr(reproduce, "solve_batch", half_infeasible)
     sweep = published().reproduction("quick").sweeps[0]
-    reproduce._sweep_section(published(), sweep, 20, 0, tmp_path, lambda line: None)
+    reproduce._sweep_section(published(), sweep, 20, 0, tmp_path, lambda line: None, None)
     expected = drawn.pop("expected")
     fraction = drawn.pop("Fraction of channels feasible")["water-filling"][1]
     np.testing.assert_allclose(fraction, 0.5)

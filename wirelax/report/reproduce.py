@@ -183,7 +183,7 @@ def _sweep_section(
         )
         items.append(FigureItem(path, f"{sweep.title}: {ylabel.lower()} over {count} channels.", ylabel))
     text = [f"Means over {count} channels, infeasible ones counting as 0."]
-    return rows, Section(title=sweep.title, text=text, rows=rows, figures=items, units=_units(system))
+    return rows, Section(title=sweep.title, text=text, rows=rows or None, figures=items, units=_units(system))
 
 
 def _slug(title: str) -> str:
