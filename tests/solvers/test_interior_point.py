@@ -74,6 +74,7 @@ def test_a_batch_is_water_filling_dense_and_in_blocks(block, noises):
     np.testing.assert_allclose(found.utility, best, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_kkt_conditions_of_the_multipliers(x64, noises):
     """Stationarity, sign and complementarity of L = f - y c - z g, written out."""
     found = jax.jit(jax.vmap(lambda noise: interior_point(WATER, jnp.full(8, 1 / 8), noise)))(jnp.asarray(noises))

@@ -14,6 +14,7 @@ from .compiled import QUICK
 
 NOISE, EPS, TOTAL = 0.1, 0.05, 10 ** (1.3)
 FORMS = ("receiver", "paper")
+MARKED = ("receiver", pytest.param("paper", marks=pytest.mark.slow))
 COUNT = 60
 
 
@@ -74,7 +75,7 @@ def constraints(gain, used, form, min_rate):
     return a, b
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", MARKED)
 @pytest.mark.parametrize("min_rate", [0.01, 1.0])
 def test_least_powers_and_feasibility_are_those_of_the_linear_programme(form, min_rate):
     seen = set()
@@ -89,7 +90,7 @@ def test_least_powers_and_feasibility_are_those_of_the_linear_programme(form, mi
     assert seen == ({True} if min_rate == 0.01 else {True, False})
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", MARKED)
 def test_shares_are_feasible_powers_and_back(form):
     for net in built(form, 0.01):
         used = net["used"]
@@ -100,7 +101,7 @@ def test_shares_are_feasible_powers_and_back(form):
         np.testing.assert_allclose(net["back"], net["share"], atol=1e-12)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", MARKED)
 def test_repair_keeps_feasible_powers_and_makes_others_feasible(form):
     for net in built(form, 0.01):
         np.testing.assert_allclose(net["same"], net["power"], rtol=1e-9)
