@@ -173,7 +173,7 @@ def test_violations_name_what_is_broken(system, gain):
 
 
 def test_table_columns(system):
-    columns = system.table_columns(np.array([92.0, 91.0, 50.0, 0.0]), np.array([100.0, 100.0, 50.0, 0.0]))
+    columns = system.table_columns(np.array([92.0, 91.0, 50.0, 0.0]), np.array([100.0, 100.0, 50.0, 0.0]), {})
     assert columns["within_8_percent"] == pytest.approx(200 / 3)
     assert columns["error_median"] == pytest.approx(0.08)
 
