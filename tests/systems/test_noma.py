@@ -175,10 +175,17 @@ def test_bad_files(tmp_path, capsys, arrays, words):
     assert error.count("\n") == 1
 
 
-def test_policies_of_another_size_say_so(tmp_path, capsys):
-    arguments = ["solve", "noma", "--method", "dnn", "--count", "1", "--set", "num_users=12"]
+@pytest.mark.parametrize(
+    ("method", "field", "words"),
+    [
+        ("dnn", "num_users=12", "or use 'equivariant'"),
+        ("equivariant", "max_users_per_subchannel=2", "max_users_per_subchannel=3, the channels have"),
+    ],
+)
+def test_policies_of_another_size_say_so(tmp_path, capsys, method, field, words):
+    arguments = ["solve", "noma", "--method", method, "--count", "1", "--set", field]
     assert main([*arguments, "--out", str(tmp_path / "out.npz")]) == 2
-    assert "use 'equivariant'" in capsys.readouterr().err
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -33,16 +33,16 @@ def _rate_and_gradient(power: np.ndarray, gain: np.ndarray, noise: float, eps: f
     return -np.log2(1 + p / heard).sum(), -slope.ravel() / np.log(2)
 
 
-def scipy_power(gain: np.ndarray, problem: Any, method: str, *, gradient: bool = True) -> tuple[float, np.ndarray]:
+def scipy_power(gain: np.ndarray, system: Any, method: str, *, gradient: bool = True) -> tuple[float, np.ndarray]:
     """Sum rate and powers of one full schedule by SciPy, from equal powers.
 
     Args:
         gain: of the users in SIC order [subchannel, slot], float64.
-        problem: configuration of the system ``noma``.
+        system: the system ``noma``.
         method: "SLSQP" or "trust-constr".
         gradient: analytic gradients, else SciPy's differences.
     """
-    slots, total = gain.shape[1], float(10 ** (problem.total_power_dbm / 10 - 3))
+    problem, slots, total = system.config, gain.shape[1], system.total_power_w
     gamma = 2**problem.min_rate - 1
     heard = np.tril(np.ones((slots, slots)), -1) + problem.sic_residual * np.triu(np.ones((slots, slots)), 1)
     rows = np.kron(np.eye(len(gain)), np.eye(slots) - gamma * heard)
@@ -97,7 +97,7 @@ def _rows_of_size(size: dict[str, int], channels: int, scipy_channels: int, repe
         return jax.lax.map(one, b, batch_size=min(CHUNK, channels))
 
     def loop(count: int, method: str, **options: Any) -> Callable[[], Any]:
-        return lambda: [scipy_power(gain, system.config, method, **options) for gain in gains[:count]]
+        return lambda: [scipy_power(gain, system, method, **options) for gain in gains[:count]]
 
     loops = {
         "SLSQP": (scipy_channels, loop(scipy_channels, "SLSQP")),

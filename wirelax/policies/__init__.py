@@ -2,7 +2,15 @@
 
 from wirelax.policies.heads import budgeted_power, masked_split
 from wirelax.policies.networks import CNN, MLP
-from wirelax.policies.policy import Policy, Standardiser, load_policy, outputs_of, save_policy
+from wirelax.policies.policy import (
+    Policy,
+    Standardiser,
+    check_trained_for,
+    load_policy,
+    load_shipped,
+    outputs_of,
+    save_policy,
+)
 
 __all__ = [
     "CNN",
@@ -10,7 +18,9 @@ __all__ = [
     "Policy",
     "Standardiser",
     "budgeted_power",
+    "check_trained_for",
     "load_policy",
+    "load_shipped",
     "masked_split",
     "outputs_of",
     "save_policy",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from jaxtyping import Array, Float
 
 from wirelax.channels import ChannelFileError
 
-__all__ = ["Policy", "Standardiser", "load_policy", "save_policy"]
+__all__ = ["Policy", "Standardiser", "check_trained_for", "load_policy", "load_shipped", "save_policy"]
 
 FORMAT = "wirelax-policy-1"
 
@@ -113,3 +115,27 @@ def load_policy(path: str | os.PathLike[str]) -> Policy:
         standardise=Standardiser(mean=jnp.asarray(content["mean"]), std=jnp.asarray(content["std"])),
         meta=json.loads(content["meta"]),
     )
+
+
+@lru_cache(maxsize=32)
+def load_shipped(system: str, name: str) -> Policy:
+    """A policy whose weights come with the package."""
+    return load_policy(str(resources.files("wirelax.data") / "weights" / f"{system}-{name}.msgpack"))
+
+
+def check_trained_for(policy: Policy, config: Any, fields: Sequence[str], remedy: str) -> None:
+    """Raise ValueError where a policy was trained with other sizes than a configuration has.
+
+    Args:
+        policy: its training configuration is in ``meta``.
+        config: the configuration wanted.
+        fields: of both, that the network's shape depends on.
+        remedy: what to do, the end of the message.
+    """
+    trained = policy.meta.get("config", {})
+    if any(trained.get(name) != getattr(config, name) for name in fields):
+        listed = lambda value: ", ".join(f"{name}={value(name)}" for name in fields)  # noqa: E731
+        raise ValueError(
+            f"policy {policy.name!r} was trained for {listed(trained.get)}, the channels have "
+            f"{listed(lambda name: getattr(config, name))}; {remedy}"
+        )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache, partial
-from importlib import resources
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from wirelax.policies import Policy, load_policy
+from wirelax.policies import load_shipped
 from wirelax.solvers.energy_efficiency import dinkelbach, exhaustive_polish
 from wirelax.solvers.exhaustive import exhaustive_search
 from wirelax.systems.hetnet_ee.policy_methods import Mode, policy_method, solution_of
@@ -34,11 +33,6 @@ _SHIPPED: dict[str, tuple[str, Mode, str]] = {
     "equivariant": ("equivariant", "best", "permutation-equivariant network, all assignments scored"),
     "equivariant+refine": ("equivariant", "refine", "equivariant, then 8 closed-form power steps"),
 }
-
-
-@lru_cache(maxsize=16)
-def _weights(name: str) -> Policy:
-    return load_policy(str(resources.files("wirelax.data") / "weights" / f"hetnet-ee-{name}.msgpack"))
 
 
 def _random_assignment(system: HetNetEE, key: PRNGKeyArray) -> Array:
@@ -98,6 +92,6 @@ def methods(system: HetNetEE) -> Mapping[str, Method]:
     table = {method.name: method for method in found}
     known = recipes(system)
     for name, (weights, mode, summary) in _SHIPPED.items():
-        load = partial(_weights, weights)
+        load = partial(load_shipped, system.name, weights)
         table[name] = policy_method(system, name, summary, known[weights].network, load, mode)
     return table

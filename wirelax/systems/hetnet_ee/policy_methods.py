@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from wirelax.policies import Policy, budgeted_power, outputs_of
+from wirelax.policies import Policy, budgeted_power, check_trained_for, outputs_of
 from wirelax.solvers.energy_efficiency import efficiency_steps
 from wirelax.types import Channel, Method, Solution, Status
 
@@ -50,18 +50,9 @@ def best_of_all(system: HetNetEE, outputs: Mapping[str, Array], channel: Channel
 
 
 def check_sizes(system: HetNetEE, policy: Policy) -> None:
-    """Raise ValueError where a policy of fixed size was trained for another one."""
-    trained = policy.meta.get("config", {})
+    """Raise ValueError where the network's shape belongs to another size."""
     fixed = SIZES[:1] if policy.name == "equivariant" else SIZES
-    if any(trained.get(name) != getattr(system.config, name) for name in fixed):
-        raise ValueError(
-            f"policy {policy.name!r} was trained for {_sizes(trained.get)}, the channels have "
-            f"{_sizes(lambda name: getattr(system.config, name))}; train one for this size"
-        )
-
-
-def _sizes(value: Callable[[str], Any]) -> str:
-    return ", ".join(f"{name}={value(name)}" for name in SIZES)
+    check_trained_for(policy, system.config, fixed, "train one for this size")
 
 
 def policy_method(

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from wirelax.systems.base import bounded
 
-__all__ = ["NomaConfig"]
+__all__ = ["Head", "NomaConfig"]
+
+Head = Literal["raw", "split", "simplex"]
+"""From logits to powers: a softmax split of P_c over pairs as it is, repaired to meet R_min, or a split of what the
+least powers leave over, which meets R_min by construction."""
 
 
 @dataclass(frozen=True, kw_only=True)

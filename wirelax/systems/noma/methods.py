@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache, partial
-from importlib import resources
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from wirelax.policies import Policy, load_policy
+from wirelax.policies import load_shipped
 from wirelax.solvers.noma_joint import noma_joint
 from wirelax.solvers.noma_power import noma_power
 from wirelax.solvers.noma_problem import NomaProblem, Slots
 from wirelax.solvers.paus import paus
 from wirelax.solvers.swap_matching import swap_matching
-from wirelax.systems.noma.policy_methods import Head, policy_method, policy_power
+from wirelax.systems.noma.config import Head
+from wirelax.systems.noma.policy_methods import policy_method, policy_power
 from wirelax.systems.noma.recipes import recipes
 from wirelax.types import Channel, Method, Solution, Status
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from wirelax.systems.noma.system import Noma
 
 __all__ = ["methods", "solution_of_slots"]
+
+CHUNK = 64
+"""Channels that an iterative method solves at once."""
 
 # method: (weights file, head, summary)
 _SHIPPED: dict[str, tuple[str, Head, str]] = {
@@ -35,11 +38,6 @@ _SHIPPED: dict[str, tuple[str, Head, str]] = {
     "dnn+simplex": ("dnn+simplex", "simplex", "that DNN splitting what R_min leaves over, fine-tuned on the sum rate"),
     "equivariant": ("equivariant", "simplex", "one network for any numbers of subchannels and users"),
 }
-
-
-@lru_cache(maxsize=16)
-def _weights(name: str) -> Policy:
-    return load_policy(str(resources.files("wirelax.data") / "weights" / f"noma-{name}.msgpack"))
 
 
 def solution_of_slots(problem: NomaProblem, slots: Slots, power_w: Array, found: Solution | None = None) -> Solution:
@@ -106,20 +104,28 @@ def _joint(system: Noma, state: Any, channel: Channel, key: PRNGKeyArray) -> Sol
 
 def methods(system: Noma) -> Mapping[str, Method]:
     """Solvers, heuristics and the shipped policies that fit the sizes of `system`."""
-    solvers = {
-        "interior-point": ("powers of the schedule by interior point, multi-start", _interior_point),
+    heuristics = {
         "max-power": ("equal powers over scheduled pairs", _max_power),
         "random-power": ("uniform random powers scaled to the total", _random_power),
+    }
+    iterative = {
+        "interior-point": ("powers of the schedule by interior point, multi-start", _interior_point),
         "swap-matching": ("equal powers, users exchanged while the sum rate rises", _swap_matching),
         "paus-ip": ("interior point and swap matching in turns", _paus_ip),
         "joint": ("schedule by dynamic programming over a power grid, powers by interior point", _joint),
     }
-    found = {name: Method(name, summary, partial(solve, system)) for name, (summary, solve) in solvers.items()}
+    found = {
+        name: Method(name, summary, partial(solve, system), chunk=chunk)
+        for table, chunk in ((iterative, CHUNK), (heuristics, None))
+        for name, (summary, solve) in table.items()
+    }
     known = recipes(system)
     for name, (weights, head, summary) in _SHIPPED.items():
-        load = partial(_weights, weights)
+        load = partial(load_shipped, system.name, weights)
         found[name] = policy_method(system, name, summary, known[weights].network, load, head)
     for name, weights in (("paus", "dnn"), ("paus-equivariant", "equivariant")):
         solve = partial(_paus, system, known[weights].network, _SHIPPED[weights][1])
-        found[name] = Method(name, f"{weights} and swap matching in turns", solve, load=found[weights].load)
+        found[name] = Method(
+            name, f"{weights} and swap matching in turns", solve, load=found[weights].load, chunk=CHUNK
+        )
     return found

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from wirelax.policies import Policy, outputs_of
+from wirelax.policies import Policy, check_trained_for, outputs_of
 from wirelax.solvers.noma_problem import Slots
+from wirelax.systems.noma.config import Head
 from wirelax.types import Channel, Method, Solution, Status
 
 if TYPE_CHECKING:
     from wirelax.systems.noma.system import Noma
 
-__all__ = ["Head", "policy_method", "policy_power"]
-
-Head = Literal["raw", "split", "simplex"]
-"""From logits to powers: a softmax split of P_c over pairs as it is, repaired to meet R_min, or a split of what the
-least powers leave over, which meets R_min by construction."""
+__all__ = ["policy_method", "policy_power"]
 
 SIZES = ("num_subchannels", "num_users")
 
@@ -36,17 +33,10 @@ def policy_power(
 
 
 def check_sizes(system: Noma, policy: Policy) -> None:
-    """Raise ValueError where a policy of fixed size was trained for another one."""
-    trained = policy.meta.get("config", {})
-    if policy.name != "equivariant" and any(trained.get(name) != getattr(system.config, name) for name in SIZES):
-        raise ValueError(
-            f"policy {policy.name!r} was trained for {_sizes(trained.get)}, the channels have "
-            f"{_sizes(lambda name: getattr(system.config, name))}; train one for this size or use 'equivariant'"
-        )
-
-
-def _sizes(value: Callable[[str], Any]) -> str:
-    return ", ".join(f"{name}={value(name)}" for name in SIZES)
+    """Raise ValueError where the network's shape belongs to another size."""
+    general = policy.name == "equivariant"
+    remedy = "train one for this size" + ("" if general else " or use 'equivariant'")
+    check_trained_for(policy, system.config, ("max_users_per_subchannel",) if general else SIZES, remedy)
 
 
 def policy_method(

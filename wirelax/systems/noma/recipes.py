@@ -17,8 +17,9 @@ from jaxtyping import Array, PRNGKeyArray
 from wirelax.policies import Standardiser
 from wirelax.solvers.noma_power import noma_power
 from wirelax.systems.noma.channel import sample_mixed
+from wirelax.systems.noma.config import Head
 from wirelax.systems.noma.networks import NomaDNN, NomaEquivariant
-from wirelax.systems.noma.policy_methods import Head, policy_method
+from wirelax.systems.noma.policy_methods import policy_method
 from wirelax.training.batches import fresh, held_out
 from wirelax.training.loop import LoopConfig
 from wirelax.training.recipe import Recipe, Stage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +17,9 @@ from wirelax.solvers.noma_problem import NomaProblem, make_noma_problem
 from wirelax.solvers.noma_schedule import greedy_schedule
 from wirelax.systems.base import ArraySpec, Method, Reproduction, override_config
 from wirelax.systems.noma.channel import sample_channel
-from wirelax.systems.noma.config import NomaConfig
+from wirelax.systems.noma.config import Head, NomaConfig
 from wirelax.types import Allocation, Channel
-from wirelax.units import dbm_to_watt, linear_to_db
+from wirelax.units import db_to_linear, dbm_to_watt, linear_to_db
 
 __all__ = ["Noma"]
 
@@ -137,11 +137,11 @@ class Noma:
     def features(self, channel: Channel) -> Float[Array, "subchannel user"]:
         """SNR at full power in tens of dB of every scheduled pair, `UNSCHEDULED` for the others."""
         snr = channel["gain"] * (self.total_power_w / self.config.noise_power_w)
-        level_db = linear_to_db(jnp.maximum(snr, 10 ** (SNR_FLOOR_DB / 10)))
+        level_db = linear_to_db(jnp.maximum(snr, db_to_linear(SNR_FLOOR_DB)))
         return jnp.where(self.schedule(channel), level_db / 10, UNSCHEDULED)
 
     def power(
-        self, outputs: Float[Array, "subchannel user"], channel: Channel, head: Literal["raw", "split", "simplex"]
+        self, outputs: Float[Array, "subchannel user"], channel: Channel, head: Head
     ) -> Float[Array, "subchannel user"]:
         """Powers in W that logits stand for, P_c in all, before any repair.
 
@@ -160,7 +160,7 @@ class Noma:
         self,
         outputs: Float[Array, "subchannel user"],
         channel: Channel,
-        head: Literal["raw", "split", "simplex"] = "split",
+        head: Head = "split",
     ) -> Allocation:
         """The allocation of logits; with head "split" repaired where it misses R_min: feasible if the schedule is.
 
