@@ -80,6 +80,7 @@ class Method:
             argument, never captured in a trace. ValueError where they do not fit the system.
         over: how it is batched. "vmap" and "map" lift a function of one channel (use "map" where it branches);
             a "batch" function takes channels and keys with a leading batch axis itself.
+        chunk: with "vmap", channels at once: iterations of a chunk last as long as its slowest channel.
     """
 
     name: str
@@ -87,3 +88,4 @@ class Method:
     solve: Callable[[Any, Channel, PRNGKeyArray], Solution]
     load: Callable[[], Any] = lambda: None
     over: Literal["vmap", "map", "batch"] = "vmap"
+    chunk: int | None = None

@@ -76,10 +76,11 @@ def _batched(system: System, method: Method) -> Callable[[Any, Channel, jax.Arra
         return dict(metrics), dict(system.violations(solution.allocation, channel))
 
     def run(state: Any, channels: Channel, keys: jax.Array):
-        if method.over == "vmap":
+        if method.over == "vmap" and method.chunk is None:
             solutions = jax.vmap(method.solve, in_axes=(None, 0, 0))(state, channels, keys)
-        elif method.over == "map":
-            solutions = jax.lax.map(lambda pair: method.solve(state, *pair), (channels, keys))
+        elif method.over != "batch":
+            size = None if method.over == "map" else min(method.chunk or 1, len(keys))
+            solutions = jax.lax.map(lambda pair: method.solve(state, *pair), (channels, keys), batch_size=size)
         else:
             solutions = method.solve(state, channels, keys)
         return solutions, *jax.vmap(evaluate)(channels, solutions)
