@@ -97,8 +97,9 @@ def _channels(options: argparse.Namespace, system: System) -> tuple[System, dict
 
 
 def _checked(spec: ArraySpec, array: np.ndarray, file: str) -> np.ndarray:
-    check = check_flag if spec.kind == "flag" else check_gain
-    return check(spec.name, array, spec.axes, file)
+    if spec.kind == "flag":
+        return check_flag(spec.name, array, spec.axes, file)
+    return check_gain(spec.name, array, spec.axes, file, kind=spec.kind)
 
 
 def _method(system: System, name: str) -> Method:

@@ -64,6 +64,11 @@ def test_bad_values_are_named_with_the_first_index(value, fault):
     refusal(gain[2], "at index [1, 4, 0]", fault)  # the index in the array as given, without the batch
 
 
+def test_bad_weights_are_not_called_gains():
+    with pytest.raises(ChannelFileError, match=r"at index \[0, 1\] is -1.0, which is negative; weights are at least 0"):
+        check_gain("weight", [[1.0, -1.0]], ("user",), kind="weight")
+
+
 def test_not_finite_is_reported_before_negative():
     refusal(np.array([[[-1.0, np.nan]]]), "index [0, 0, 1]", "not finite")
 

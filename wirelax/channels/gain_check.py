@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -22,8 +22,9 @@ def check_gain(
     file: str | os.PathLike[str] | None = None,
     *,
     dtype: DTypeLike = np.float32,
+    kind: Literal["gain", "weight"] = "gain",
 ) -> Float[np.ndarray, "batch ..."]:
-    """Turn a real array of linear power gains into float32 with a leading batch axis, or say why not.
+    """Turn a real array of linear power gains, or of weights, into float32 with a leading batch axis, or say why not.
 
     Args:
         name: name of the array, for messages.
@@ -31,9 +32,10 @@ def check_gain(
         axes: names of the axes of one instance, e.g. ``("subchannel", "user", "BS")``.
         file: where it came from, for messages.
         dtype: floating type wanted.
+        kind: what the values are, for messages.
 
     Returns:
-        The gains [batch, *axes] in `dtype`; values below its smallest normal number may become zero.
+        The values [batch, *axes] in `dtype`; values below its smallest normal number may become zero.
 
     Raises:
         ChannelFileError: complex or non-numeric type, wrong rank, an axis of length zero, a value that is
@@ -42,9 +44,9 @@ def check_gain(
     """
     array = np.asarray(gain)
     subject = f"array {name!r}" if file is None else f"{os.fspath(file)}: array {name!r}"
-    _check_type(subject, array)
+    _check_type(subject, array, kind)
     _check_shape(subject, array, axes)
-    _check_values(subject, array, np.dtype(dtype))
+    _check_values(subject, array, np.dtype(dtype), kind)
     converted = np.ascontiguousarray(array, dtype=dtype)
     return converted[None] if array.ndim == len(axes) else converted
 
@@ -73,12 +75,16 @@ def check_flag(
     return array.astype(bool)[None] if array.ndim == len(axes) else array.astype(bool)
 
 
-def _check_type(subject: str, array: np.ndarray) -> None:
-    kind = array.dtype.kind
-    if kind == "c":
-        raise ChannelFileError(f"{subject} is complex; gains are powers, so store abs(h)**2")
-    if kind not in "iuf":
-        raise ChannelFileError(f"{subject} has dtype {array.dtype}; gains are real numbers")
+_IF_COMPLEX = {"gain": "gains are powers, so store abs(h)**2", "weight": "weights are real numbers"}
+_IF_NEGATIVE = {"gain": "gains are linear power ratios, not dB", "weight": "weights are at least 0"}
+_IF_TINY = {"gain": "divide the gains by the noise power", "weight": "multiply the weights"}
+
+
+def _check_type(subject: str, array: np.ndarray, kind: str) -> None:
+    if array.dtype.kind == "c":
+        raise ChannelFileError(f"{subject} is complex; {_IF_COMPLEX[kind]}")
+    if array.dtype.kind not in "iuf":
+        raise ChannelFileError(f"{subject} has dtype {array.dtype}; {kind}s are real numbers")
 
 
 def _check_shape(subject: str, array: np.ndarray, axes: Sequence[str]) -> None:
@@ -91,15 +97,15 @@ def _check_shape(subject: str, array: np.ndarray, axes: Sequence[str]) -> None:
         raise ChannelFileError(f"{shape}: the axis {named[array.shape.index(0)]!r} is empty")
 
 
-def _check_values(subject: str, array: np.ndarray, dtype: np.dtype) -> None:
+def _check_values(subject: str, array: np.ndarray, dtype: np.dtype, kind: str) -> None:
     limits = np.finfo(dtype)
     largest, smallest = np.max(array), np.min(array)  # NaN wins both, so the common case takes no masks
     if not (smallest >= 0 and largest <= limits.max):
         _raise_first(subject, array, ~np.isfinite(array), "is not finite")
-        _raise_first(subject, array, array < 0, "is negative; gains are linear power ratios, not dB")
+        _raise_first(subject, array, array < 0, f"is negative; {_IF_NEGATIVE[kind]}")
         _raise_first(subject, array, array > limits.max, f"does not fit into {dtype}; divide by a larger unit")
     if 0 < largest < limits.smallest_normal:
-        tiny = f"is positive but, like all others, vanishes in {dtype}; divide the gains by the noise power"
+        tiny = f"is positive but, like all others, vanishes in {dtype}; {_IF_TINY[kind]}"
         _raise_first(subject, array, array > 0, tiny)
 
 
