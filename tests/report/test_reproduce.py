@@ -1,13 +1,19 @@
 """``wirelax reproduce`` on the tiny system: tables, figures and the paper's numbers beside ours."""
 
 import json
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from wirelax import systems
 from wirelax.cli import main
+from wirelax.policies import Policy, Standardiser, save_policy
 from wirelax.systems.base import PaperFigure, Reproduction, Sweep
+from wirelax.types import Method
 
 from ..toy_system import PricedLink
 
@@ -92,3 +98,51 @@ def test_infeasible_channels_count_as_zero(published, tmp_path, monkeypatch):
     ((label, series),) = drawn.items()
     assert label.startswith("Mean net rate")
     np.testing.assert_allclose(series["water-filling"][1], expected, rtol=1e-6)
+
+
+def test_sweep_with_lines_and_policies_as_they_were_after_a_stage(published, tmp_path, monkeypatch):
+    from wirelax.report import reproduce
+
+    def train_policy(system, recipe, *, directory, **_):
+        directory.mkdir(parents=True, exist_ok=True)
+        power = {name: {"power_w": jnp.float32(value)} for name, value in {"first": 0.01, "last": 0.02}.items()}
+        policies = {
+            name: Policy(
+                name="net", params=params, standardise=Standardiser(mean=jnp.zeros(4), std=jnp.ones(4)), meta={}
+            )
+            for name, params in power.items()
+        }
+        save_policy(directory / "policy-first.msgpack", policies["first"])
+        return policies["last"]
+
+    def recipes(system):
+        def solve(policy, state, channel, key):
+            return system._solution(jnp.full(channel["gain"].shape, policy.params["power_w"]), channel)
+
+        recipe = SimpleNamespace(
+            num_labels={"quick": 1}, method=lambda policy: Method("net", "constant power", partial(solve, policy))
+        )
+        return {"net": recipe}
+
+    monkeypatch.setattr(reproduce, "train_policy", train_policy)
+    monkeypatch.setattr(Published, "recipes", property(recipes))
+    sweep = Sweep(
+        title="Size",
+        field="num_subchannels",
+        values=(4,),
+        methods=("max-power",),
+        train=("net@first", "net"),
+        resample=True,
+        lines={"cheap": {"price_per_w": 1.0}, "dear": {"price_per_w": 100.0}},
+    )
+    plan = Published().reproduction("quick")
+    monkeypatch.setattr(Published, "reproduction", lambda self, preset: replace(plan, sweeps=(sweep,)))
+    rows, _ = reproduce.reproduce(
+        Published(), tmp_path, preset="quick", seed=0, say=lambda line: None, training_report=None
+    )
+    of = {(row["scenario"], row["method"]): row["utility_mean"] for row in rows}
+    for line, best in (("cheap", "max-power"), ("dear", "trained:net@first")):
+        scenario = f"Size: {line}, num_subchannels = 4"
+        found = {name: of[scenario, name] for name in ("max-power", "trained:net@first", "trained:net")}
+        assert max(found, key=found.get) == best
+        assert found["trained:net@first"] != found["trained:net"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from wirelax.policies import Policy, load_policy
 from wirelax.report import figures
 from wirelax.report._format import prefixed_unit
 from wirelax.report.compare import comparison_figures, comparison_rows
@@ -18,10 +20,13 @@ from wirelax.report.table import write_table
 from wirelax.systems import get
 from wirelax.systems.run import sample_channels, solve_batch
 from wirelax.training.run import train_policy
+from wirelax.types import Method
 
 __all__ = ["reproduce"]
 
 Say = Callable[[str], None]
+TRAINED = "trained:"
+"""Before the names of policies trained in the run."""
 
 
 def reproduce(
@@ -36,28 +41,22 @@ def reproduce(
     """
     plan = system.reproduction(preset)
     directory.mkdir(parents=True, exist_ok=True)
-    trained = {
-        name: _train(system, name, plan.train_preset, directory, seed, say, training_report) for name in plan.train
-    }
+    train = lambda scene, name, folder: _train(  # noqa: E731
+        scene, name, plan.train_preset, folder, seed, say, training_report
+    )
+    trained = {TRAINED + name: train(system, name, directory) for name in plan.train}
     rows, sections = [], []
     for title, overrides in plan.scenarios.items():
         scene = get(system.name, **{**_changed(system), **overrides})
         channels = sample_channels(scene, plan.count, seed + 1)
         results = {}
-        for name in (*plan.methods, *(f"trained:{name}" for name in plan.train)):
+        for name in (*plan.methods, *trained):
             say(f"{title}: {name}")
-            method = (
-                scene.recipes[name[8:]].method(trained[name[8:]])
-                if name.startswith("trained:")
-                else scene.methods[name]
-            )
+            method = _trained_method(scene, name, trained[name]) if name in trained else scene.methods[name]
             results[name] = solve_batch(scene, method, channels, seed=seed + 2)
         here = [{"method": row["method"], "scenario": title, **row} for row in comparison_rows(scene, results)]
         rows += here
         sections.append(_scenario_section(scene, title, plan, here, results, directory, first=not sections))
-    train = lambda scene, name, folder: _train(  # noqa: E731
-        scene, name, plan.train_preset, folder, seed, say, training_report
-    )
     sections += [_curves_section(system, curves, plan, directory, train) for curves in plan.curves]
     for sweep in plan.sweeps:
         found, section = _sweep_section(system, sweep, plan.sweep_count, seed + 3, directory, say, train)
@@ -80,9 +79,11 @@ def _changed(system: Any) -> Mapping[str, Any]:
 
 
 def _train(system: Any, name: str, preset: str, directory: Path, seed: int, say: Say, report: Callable[..., None]):
+    """The policy of a recipe, or with RECIPE@STAGE as it was after a stage."""
+    name, _, stage = name.partition("@")
     recipe, run = system.recipes[name], directory / "runs" / name
     say(f"training {name}")
-    return train_policy(
+    policy = train_policy(
         system,
         recipe,
         directory=run,
@@ -93,6 +94,12 @@ def _train(system: Any, name: str, preset: str, directory: Path, seed: int, say:
         report=report,
         say=say,
     )
+    return load_policy(run / f"policy-{stage}.msgpack") if stage else policy
+
+
+def _trained_method(scene: Any, name: str, policy: Policy) -> Method:
+    recipe, _, _ = name.removeprefix(TRAINED).partition("@")
+    return scene.recipes[recipe].method(policy)
 
 
 def _scenario_section(scene, title, plan, rows, results, directory: Path, *, first: bool) -> Section:
@@ -148,27 +155,29 @@ def _sweep_section(
     system: Any, sweep: Any, count: int, seed: int, directory: Path, say: Say, train: Callable[..., Any]
 ) -> tuple[list[dict[str, Any]], Section]:
     """Rows of the table (where sizes change) and the section of one sweep."""
-    names = (*sweep.methods, *(f"trained:{name}" for name in sweep.train))
-    mean: dict[str, list[float]] = {name: [] for name in names}
-    feasible: dict[str, list[float]] = {name: [] for name in names}
+    mean: dict[str, list[float]] = defaultdict(list)
+    feasible: dict[str, list[float]] = defaultdict(list)
     rows: list[dict[str, Any]] = []
-    channels = sample_channels(system, count, seed)
-    for value in sweep.values:
-        say(f"{sweep.title}: {sweep.field} = {value:g}")
-        scene = get(system.name, **{**_changed(system), **sweep.overrides, sweep.field: value})
-        channels = sample_channels(scene, count, seed) if sweep.resample else channels
-        methods = {name: scene.methods[name] for name in sweep.methods}
-        for name in sweep.train:
-            policy = train(scene, name, directory / f"{_slug(sweep.title)}-{value:g}")
-            methods[f"trained:{name}"] = scene.recipes[name].method(policy)
-        results = {name: solve_batch(scene, method, channels, seed=seed) for name, method in methods.items()}
-        for name, result in results.items():
-            # Infeasible channels count as 0: a mean over the feasible ones alone rises when only good ones are left.
-            mean[name].append(float(np.where(result.feasible, result.utility, 0.0).mean()))
-            feasible[name].append(float(result.feasible.mean()))
-        if sweep.resample:
-            title = f"{sweep.title}: {sweep.field} = {value:g}"
-            rows += [{"method": row["method"], "scenario": title, **row} for row in comparison_rows(scene, results)]
+    for line, overrides in sweep.lines.items():
+        channels = None
+        for value in sweep.values:
+            title = f"{sweep.title}: {line}{', ' if line else ''}{sweep.field} = {value:g}"
+            say(title)
+            scene = get(system.name, **{**_changed(system), **sweep.overrides, **overrides, sweep.field: value})
+            if channels is None or sweep.resample:
+                channels = sample_channels(scene, count, seed)
+            methods = {name: scene.methods[name] for name in sweep.methods}
+            for name in sweep.train:
+                policy = train(scene, name, directory / f"{_slug(sweep.title)}-{_slug(line)}{value:g}")
+                methods[TRAINED + name] = _trained_method(scene, name, policy)
+            results = {name: solve_batch(scene, method, channels, seed=seed) for name, method in methods.items()}
+            for name, result in results.items():
+                of = f"{name}, {line}" if line else name
+                # Infeasible channels count as 0: the mean over the others rises when only good ones are left.
+                mean[of].append(float(np.where(result.feasible, result.utility, 0.0).mean()))
+                feasible[of].append(float(result.feasible.mean()))
+            if sweep.resample:
+                rows += [{"method": row["method"], "scenario": title, **row} for row in comparison_rows(scene, results)]
     label = sweep.field.replace("_", " ") + (f" ({sweep.unit})" if sweep.unit else "")
     scale, unit = prefixed_unit(max(max(line) for line in mean.values()), system.utility_unit)
     mean = {name: [value / scale for value in line] for name, line in mean.items()}

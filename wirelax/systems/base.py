@@ -60,7 +60,9 @@ class Sweep:
         overrides: of other fields.
         unit: of the field.
         resample: channels are drawn anew for every value, as they must where it changes their size.
-        train: recipes trained for every value, shown as ``trained:RECIPE``.
+        train: recipes trained for every value, shown as ``trained:RECIPE``; RECIPE@STAGE is the policy as it was
+            after that stage.
+        lines: label -> further overrides; where given, every method has a line for each.
     """
 
     title: str
@@ -71,6 +73,7 @@ class Sweep:
     unit: str = ""
     resample: bool = False
     train: tuple[str, ...] = ()
+    lines: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"": {}})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +91,7 @@ class Reproduction:
 
     Attributes:
         count: test channels.
-        train: recipes trained in the run; their methods are called ``trained:RECIPE``.
+        train: recipes trained in the run, as in `Sweep`; their methods are called ``trained:RECIPE``.
         train_preset: of these recipes.
         methods: other methods in the tables.
         groups: title -> methods of one set of figures.
