@@ -45,11 +45,14 @@ def scipy_optimum(gain, form, method):
     a, b = constraints(gain, np.ones(gain.shape, bool), form, MIN_RATE)
     ones, start = np.ones((1, gain.size)), np.full(gain.size, TOTAL / gain.size)
     cost = lambda power: -sum_rate(np.maximum(power, 0), gain, form)  # noqa: E731
+    rules = [
+        {"type": "eq", "fun": lambda p: p.sum(keepdims=True) - TOTAL, "jac": lambda p: ones},
+        {"type": "ineq", "fun": lambda p: a @ p - b, "jac": lambda p: a},
+    ]
+    if method == "Ipopt":
+        cyipopt = pytest.importorskip("cyipopt")
+        return -cyipopt.minimize_ipopt(cost, start, constraints=rules, tol=1e-9).fun
     if method == "SLSQP":
-        rules = [
-            {"type": "eq", "fun": lambda p: p.sum(keepdims=True) - TOTAL, "jac": lambda p: ones},
-            {"type": "ineq", "fun": lambda p: a @ p - b, "jac": lambda p: a},
-        ]
         return -minimize(cost, start, method=method, constraints=rules, options={"maxiter": 500, "ftol": 1e-10}).fun
     rules = [LinearConstraint(ones, TOTAL, TOTAL), LinearConstraint(a, b, np.inf)]
     return -minimize(cost, start, method=method, constraints=rules, options={"maxiter": 2000, "gtol": 1e-7}).fun
@@ -80,8 +83,10 @@ def test_equals_slsqp_on_200_networks_of_the_default_size(form, double):
 
 
 @pytest.mark.slow
-def test_equals_trust_constr():
-    check_against("trust-constr", "receiver", (4, 5), 16, True)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("method", ["trust-constr", "Ipopt"])
+def test_equals_other_solvers(method, form):
+    check_against(method, form, (4, 5), 16, True)
 
 
 @pytest.mark.slow

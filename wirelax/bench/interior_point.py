@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import jax
@@ -34,12 +35,12 @@ def _rate_and_gradient(power: np.ndarray, gain: np.ndarray, noise: float, eps: f
 
 
 def scipy_power(gain: np.ndarray, system: Any, method: str, *, gradient: bool = True) -> tuple[float, np.ndarray]:
-    """Sum rate and powers of one full schedule by SciPy, from equal powers.
+    """Sum rate and powers of one full schedule by SciPy or cyipopt, from equal powers.
 
     Args:
         gain: of the users in SIC order [subchannel, slot], float64.
         system: the system ``noma``.
-        method: "SLSQP" or "trust-constr".
+        method: "SLSQP", "trust-constr", or "Ipopt" where cyipopt is installed.
         gradient: analytic gradients, else SciPy's differences.
     """
     problem, slots, total = system.config, gain.shape[1], system.total_power_w
@@ -49,17 +50,26 @@ def scipy_power(gain: np.ndarray, system: Any, method: str, *, gradient: bool = 
     least, ones = (gamma * problem.noise_power_w / gain).ravel(), np.ones((1, gain.size))
     arguments = (gain, problem.noise_power_w, problem.sic_residual)
     cost = _rate_and_gradient if gradient else lambda *a: _rate_and_gradient(*a)[0]
-    options: dict[str, Any] = {"maxiter": 1000}
-    if method == "SLSQP":
-        options["ftol"] = 1e-9
+    start = np.full(gain.size, total / gain.size)
+    if method == "trust-constr":
+        linear = [LinearConstraint(ones, total, total), LinearConstraint(rows, least, np.inf)]
+        options = {"maxiter": 1000}
+        found = minimize(cost, start, arguments, method, jac=gradient, constraints=linear, options=options)
+    else:
         constraints: Any = [
             {"type": "eq", "fun": lambda p: p.sum(keepdims=True) - total, "jac": lambda p: ones},
             {"type": "ineq", "fun": lambda p: rows @ p - least, "jac": lambda p: rows},
         ]
-    else:
-        constraints = [LinearConstraint(ones, total, total), LinearConstraint(rows, least, np.inf)]
-    start = np.full(gain.size, total / gain.size)
-    found = minimize(cost, start, arguments, method=method, jac=gradient, constraints=constraints, options=options)
+        if method == "SLSQP":
+            options = {"maxiter": 1000, "ftol": 1e-9}
+            found = minimize(cost, start, arguments, method, jac=gradient, constraints=constraints, options=options)
+        else:
+            from cyipopt import minimize_ipopt
+
+            options = {"max_iter": 1000, "print_level": 0, "sb": "yes"}
+            found = minimize_ipopt(
+                cost, start, arguments, jac=gradient, constraints=constraints, tol=1e-9, options=options
+            )
     return -found.fun, found.x
 
 
@@ -104,6 +114,8 @@ def _rows_of_size(size: dict[str, int], channels: int, scipy_channels: int, repe
         "SLSQP with differences": (few, loop(few, "SLSQP", gradient=False)),
         "trust-constr": (few, loop(few, "trust-constr")),
     }
+    if find_spec("cyipopt"):
+        loops["Ipopt"] = (few, loop(few, "Ipopt"))
     call, compile_seconds = compile_apart(solve, batch)
     timings = measure({BATCH: call, **{name: each for name, (_, each) in loops.items()}}, repeats)
     found, best = timings[BATCH].result, timings[BATCH].minimum / channels
