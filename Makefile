@@ -64,7 +64,7 @@ weights: $(STAMP)
 	  cp runs/weights-$$policy/policy.msgpack $(WEIGHTS)/hetnet-ee-$$policy.msgpack; \
 	done
 	for kind in dnn cnn; do cp runs/weights-$$kind+ee/policy-supervised.msgpack $(WEIGHTS)/hetnet-ee-$$kind.msgpack; done
-	for policy in dnn+rate dnn+simplex equivariant; do \
+	for policy in dnn+rate dnn+qos dnn+simplex equivariant; do \
 	  $(BIN)/wirelax train noma --policy $$policy --preset quick --labels runs/labels-noma-10k.h5 --out runs/weights-noma-$$policy || exit 1; \
 	  cp runs/weights-noma-$$policy/policy.msgpack $(WEIGHTS)/noma-$$policy.msgpack; \
 	done

@@ -5,7 +5,7 @@ import functools
 import jax
 import numpy as np
 import pytest
-from scipy.optimize import LinearConstraint, minimize
+from scipy.optimize import LinearConstraint, linprog, minimize
 
 from wirelax.solvers import make_noma_problem, noma_power, random_schedule
 from wirelax.types import Status
@@ -28,7 +28,7 @@ def solved(form, size, count, starts, double):
 
     with jax.enable_x64(double):
         gain, found = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(2), count))
-    return np.asarray(gain, float), found
+    return np.asarray(gain, float), jax.device_get(found)
 
 
 def sum_rate(power, gain, form):
@@ -41,9 +41,9 @@ def sum_rate(power, gain, form):
     return np.log2(1 + power * gain / ((gain * heard if form == "receiver" else heard) + NOISE)).sum()
 
 
-def scipy_optimum(gain, form, method):
+def scipy_optimum(gain, form, method, start=None):
     a, b = constraints(gain, np.ones(gain.shape, bool), form, MIN_RATE)
-    ones, start = np.ones((1, gain.size)), np.full(gain.size, TOTAL / gain.size)
+    ones, start = np.ones((1, gain.size)), np.full(gain.size, TOTAL / gain.size) if start is None else start
     cost = lambda power: -sum_rate(np.maximum(power, 0), gain, form)  # noqa: E731
     rules = [
         {"type": "eq", "fun": lambda p: p.sum(keepdims=True) - TOTAL, "jac": lambda p: ones},
@@ -60,14 +60,17 @@ def scipy_optimum(gain, form, method):
 
 def check_against(method, form, size, count, double):
     gains, found = solved(form, size, max(count, 16), 1, double)
-    assert (np.asarray(found.status) == Status.CONVERGED).all()
+    limit = 1e-6 if double else 1e-4
     for i in range(count):
+        a, b = constraints(gains[i], np.ones(gains[i].shape, bool), form, MIN_RATE)
+        reachable = linprog(np.zeros(b.size), -a, -b, np.ones((1, b.size)), [TOTAL]).success
+        assert found.status[i] == (Status.CONVERGED if reachable else Status.INFEASIBLE)
+        if not reachable:
+            continue
         power = np.asarray(found.allocation["power_w"][i], float)
         np.testing.assert_allclose(found.utility[i], sum_rate(power, gains[i], form), rtol=1e-6)
         assert sum_rate(power, gains[i], form) >= scipy_optimum(gains[i], form, method) * (1 - 1e-5)
-        a, b = constraints(gains[i], np.ones(gains[i].shape, bool), form, MIN_RATE)
-        slack, limit = (a @ power.ravel() - b) / b, 1e-6 if double else 1e-4
-        assert slack.min() >= -limit
+        assert ((a @ power.ravel() - b) / b).min() >= -limit
         np.testing.assert_allclose(power.sum(), TOTAL, rtol=limit)
 
 
@@ -83,6 +86,7 @@ def test_equals_slsqp_on_200_networks_of_the_default_size(form, double):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:delta_grad == 0.0")  # trust-constr at its end
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("method", ["trust-constr", "Ipopt"])
 def test_equals_other_solvers(method, form):
@@ -100,13 +104,18 @@ def test_more_starts_find_nothing_better(form):
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_no_grid_point_is_better_on_two_subchannels(form):
-    """Global check: all powers in steps of 1/14 of the total on 2 subchannels of 3 users."""
+    """Global check: all powers in steps of 1/14 of the total on 2 subchannels of 3 users, the best one polished."""
     gains, found = solved(form, (2, 3), 16, 4, True)
-    steps = 14
+    steps, compared = 14, 0
     cuts = np.stack(np.meshgrid(*[np.arange(steps + 1)] * 5, indexing="ij"), -1).reshape(-1, 5)
     cuts = cuts[cuts.sum(1) <= steps]
     grid = TOTAL * np.column_stack([cuts, steps - cuts.sum(1)]) / steps
     for gain, utility in zip(gains, found.utility, strict=True):
         a, b = constraints(gain, np.ones(gain.shape, bool), form, MIN_RATE)
         allowed = grid[(grid @ a.T >= b).all(1)]
-        assert utility >= max(sum_rate(power, gain, form) for power in allowed)
+        if len(allowed):
+            best = max(allowed, key=lambda power: sum_rate(power, gain, form))
+            polished = scipy_optimum(gain, form, "SLSQP", best)
+            assert utility >= max(sum_rate(best, gain, form), polished) - 1e-6
+            compared += 1
+    assert compared >= 12

@@ -209,11 +209,13 @@ def test_shipped_policies_are_near_interior_point():
     for name, least in (
         ("dnn", 0.9),
         ("dnn+rate", 0.97),
+        ("dnn+qos", 0.97),
         ("dnn+simplex", 0.97),
         ("equivariant", 0.99),
     ):
         result = solve_batch(system, system.methods[name], channels)
         assert result.utility.mean() >= least * best
         np.testing.assert_array_equal(result.violated & (result.status == 0), False)
+    assert solve_batch(system, system.methods["dnn+qos-raw"], channels).arrays["violated_pairs"].mean() <= 1e-3
     alternating = solve_batch(system, system.methods["paus"], channels)
     assert alternating.utility.mean() > best

@@ -33,8 +33,10 @@ CHUNK = 64
 _SHIPPED: dict[str, tuple[str, Head, str]] = {
     "dnn": ("dnn", "split", "paper 2's DNN, supervised on interior-point labels, repaired"),
     "dnn+rate": ("dnn+rate", "split", "that DNN fine-tuned on the sum rate, repaired"),
+    "dnn+qos": ("dnn+qos", "split", "that DNN with learnt floors, fine-tuned with R_min by primal-dual, repaired"),
     "dnn-raw": ("dnn", "raw", "dnn as the network gives it, no repair"),
     "dnn+rate-raw": ("dnn+rate", "raw", "dnn+rate as the network gives it, no repair"),
+    "dnn+qos-raw": ("dnn+qos", "raw", "dnn+qos as the network gives it, no repair"),
     "dnn+simplex": ("dnn+simplex", "simplex", "that DNN splitting what R_min leaves over, fine-tuned on the sum rate"),
     "equivariant": ("equivariant", "simplex", "one network for any numbers of subchannels and users"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import jax
@@ -21,21 +22,34 @@ class NomaDNN(nn.Module):
     any schedule at the input, dense layers alone take far more data to tell strong from weak users than there are
     labels, and end at equal powers.
 
+    With `floor` every user gets some power on top, about what R_min takes: a learnt share of the power of the
+    stronger users, against interference, and a learnt power that grows as its gain falls, against noise. A softmax
+    alone gives weak users powers that are wrong by orders of magnitude, of which the sum rate feels nothing.
+
     The variable "dual" / "min_rate" is the log multiplier of R_min in primal-dual training; the output does not
     depend on it.
     """
 
     hidden: Sequence[int] = (200, 80, 80)
-    first_slope: float = 30.0
-    """Per standard deviation of the features: 3 dB of gap are some 6 nepers of power."""
+    first_slope: float = 100.0
+    """Nepers of power per standard deviation of the features; the best powers go to the strongest user alone, however
+    narrow its lead, but for what R_min takes. The logarithm is learnt, so that the slope can change by factors."""
+    floor: bool = False
 
     @nn.compact
     def __call__(self, features: Float[Array, "subchannel user"]) -> Float[Array, "subchannel user"]:
         """Logits of all pairs."""
         self.variable("dual", "min_rate", jnp.zeros, ())
-        slope = self.param("slope", nn.initializers.constant(self.first_slope), ())
+        slope = jnp.exp(self.param("log_slope", nn.initializers.constant(math.log(self.first_slope)), ()))
         gap = features - features.max(-1, keepdims=True)
-        return MLP(self.hidden, features.size)(features.reshape(-1)).reshape(features.shape) + slope * gap
+        logits = MLP(self.hidden, features.size)(features.reshape(-1)).reshape(features.shape) + slope * gap
+        if not self.floor:
+            return logits
+        interference, noise, falls = self.param("floor", lambda key: jnp.asarray([-4.7, -4.7, 3.6]))
+        share = jax.nn.softmax(logits.reshape(-1)).reshape(features.shape)
+        stronger = features[:, None, :] > features[:, :, None]
+        heard = jnp.where(stronger, share[:, None, :], 0.0).sum(-1)
+        return jnp.log(share + jnp.exp(interference) * heard + jnp.exp(noise - falls * features))
 
 
 class NomaEquivariant(nn.Module):

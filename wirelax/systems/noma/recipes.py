@@ -38,8 +38,8 @@ RATE_SCALE = 0.1
 TARGET_MARGIN = 1.2
 """Primal-dual training asks for R_min times this."""
 ACCEPTED_SHORTFALL = 1e-4
-"""Mean log shortfall at which the multiplier stays where it is."""
-FIRST_MULTIPLIER = 3.0
+"""Mean log shortfall at which the multiplier stays where it is: at most 0.055 % of pairs are below R_min then."""
+FIRST_MULTIPLIER = 10.0
 OTHER_SIZES = ((10, 30), (25, 20))
 """Subchannels and users that the equivariant network also sees: paper 2's largest."""
 
@@ -111,7 +111,7 @@ class _Losses:
         reachable = problem.simplex(problem.slots(assignment)).feasible
         count = jnp.maximum(assignment.sum(), 1)
         target = max(system.config.min_rate, 1e-9)
-        short = jax.nn.relu(jnp.log(TARGET_MARGIN * target / jnp.maximum(rates, 1e-4 * target)))
+        short = jax.nn.relu(jnp.log(TARGET_MARGIN * target / jnp.maximum(rates, 1e-20)))
         mean = lambda v: jnp.where(assignment & reachable, v, 0.0).sum() / count  # noqa: E731
         return rates.sum(), mean(short), mean(rates < target)
 
@@ -125,7 +125,9 @@ class _Losses:
             rate, short, below = (value.mean() for value in measure(channels))
             loss -= RATE_SCALE * rate
             if constrained:
-                ascent = -dual * jax.lax.stop_gradient(short - ACCEPTED_SHORTFALL)
+                # Clipped: the first, large shortfalls would set Adam's scale for thousands of steps.
+                excess = jnp.clip(jax.lax.stop_gradient(short) / ACCEPTED_SHORTFALL - 1, -1, 1)
+                ascent = -dual * excess
                 loss += multiplier * short + ascent - jax.lax.stop_gradient(ascent)
             metrics = metrics or {"sum_rate": rate, "violated_pairs": below, "multiplier": multiplier}
         return loss, metrics
@@ -147,9 +149,17 @@ def _draw(systems: tuple[Noma, ...], key: PRNGKeyArray) -> tuple[Channel, ...]:
 
 
 _LABELS = {"smoke": 256, "quick": 10000, "paper": 20000}
-_STEPS = {"smoke": (100, 100, 100), "quick": (6000, 3000, 3000), "paper": (40000, 20000, 20000)}
-"""Steps of the supervised, the sum-rate and the primal-dual stage, per preset."""
-_EQUIVARIANT_STEPS = {"smoke": (100, 100, 100), "quick": (3000, 1500, 1500), "paper": (10000, 10000, 10000)}
+_STEPS = {
+    "smoke": {"supervised": 100, "sum-rate": 100, "primal-dual": 100},
+    "quick": {"supervised": 6000, "sum-rate": 3000, "primal-dual": 6000},
+    "paper": {"supervised": 40000, "sum-rate": 20000, "primal-dual": 40000},
+}
+"""Steps of the stages, per preset."""
+_EQUIVARIANT_STEPS = {
+    "smoke": {"supervised": 100, "sum-rate": 100},
+    "quick": {"supervised": 3000, "sum-rate": 1500},
+    "paper": {"supervised": 10000, "sum-rate": 10000},
+}
 _CURVE_STEPS = {"smoke": 100, "quick": 4000, "paper": 40000}
 
 
@@ -160,8 +170,8 @@ class _Plan:
     name: str
     summary: str
     network: Any
-    stages: Literal[1, 2, 3] = 1
-    steps: Mapping[str, tuple[int, int, int]] = field(default_factory=lambda: _STEPS)
+    fine_tuned: Literal["sum-rate", "primal-dual"] | None = None
+    steps: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: _STEPS)
     batch: int = 50
     learning_rate: float = 1e-3
     head: Head = "split"
@@ -175,18 +185,16 @@ def _recipe(system: Noma, plan: _Plan) -> Recipe:
         draw = fresh(partial(_draw, systems), 128 // len(systems))
 
         def stage(index: int, name: str, loss: Any, batches: Any, **loop: Any) -> Stage:
-            steps = plan.steps[preset][index]
+            steps = plan.steps[preset][name]
             every = max(steps // 1000 * 100, 100)
             config = LoopConfig(steps=steps, seed=seed + index, checkpoint_every=every, **loop)
             return Stage(name=name, loss=loss, batches=batches, loop=config)
 
         paper: dict[str, Any] = {"optimizer": "rmsprop", "learning_rate": plan.learning_rate}
         found = [stage(0, "supervised", losses.supervised, held_out(plan.batch, 200), **paper)]
-        if plan.stages > 1:
-            found.append(stage(1, "sum-rate", losses.rate, draw, learning_rate=1e-3, warmup_steps=50))
-        if plan.stages > 2:
-            constrained = partial(losses.rate, constrained=True)
-            found.append(stage(2, "primal-dual", constrained, draw, learning_rate=1e-3, warmup_steps=50))
+        if plan.fine_tuned:
+            loss = partial(losses.rate, constrained=plan.fine_tuned == "primal-dual")
+            found.append(stage(1, plan.fine_tuned, loss, draw, learning_rate=1e-3, warmup_steps=50))
         return found
 
     return Recipe(
@@ -205,23 +213,25 @@ def _recipe(system: Noma, plan: _Plan) -> Recipe:
 def recipes(system: Noma) -> Mapping[str, Recipe]:
     """Policies of the NOMA system that can be trained, by name."""
     network = NomaDNN()
-    curve = {preset: (steps, 0, 0) for preset, steps in _CURVE_STEPS.items()}
+    curve = {preset: {"supervised": steps} for preset, steps in _CURVE_STEPS.items()}
     plans = [
         _Plan(name="dnn", summary="paper 2's DNN, supervised on interior-point labels", network=network),
-        _Plan(name="dnn+rate", summary="that DNN fine-tuned on the sum rate", network=network, stages=2),
-        _Plan(name="dnn+qos", summary="then with R_min by primal-dual", network=network, stages=3),
+        _Plan(name="dnn+rate", summary="that DNN fine-tuned on the sum rate", network=network,
+              fine_tuned="sum-rate"),
+        _Plan(name="dnn+qos", summary="that DNN with learnt floors, fine-tuned with R_min by primal-dual",
+              network=NomaDNN(floor=True), fine_tuned="primal-dual"),
         _Plan(
             name="dnn+simplex",
             summary="that DNN splitting what R_min leaves over, fine-tuned on the sum rate: feasible by construction",
             network=network,
-            stages=2,
+            fine_tuned="sum-rate",
             head="simplex",
         ),
         _Plan(
             name="equivariant",
             summary="one network for any numbers of subchannels and users, feasible by construction",
             network=NomaEquivariant(system.config.max_users_per_subchannel),
-            stages=2,
+            fine_tuned="sum-rate",
             head="simplex",
             steps=_EQUIVARIANT_STEPS,
             shared_statistics=True,

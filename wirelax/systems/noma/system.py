@@ -25,7 +25,7 @@ __all__ = ["Noma"]
 
 UNSCHEDULED = -1.0
 """Feature of pairs that are not scheduled, in tens of dB of SNR at full power."""
-SNR_FLOOR_DB = -5.0
+SNR_FLOOR_DB = -8.0
 """Scheduled users below it look alike; far lower values would drown the differences between the others."""
 
 
