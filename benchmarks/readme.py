@@ -9,8 +9,8 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from wirelax.report._format import format_si
 from wirelax.report.table import to_markdown
@@ -23,12 +23,40 @@ LABELS = {
     "violation_fraction": "SE target missed",
     "seconds_per_channel": "time per channel",
 }
+NOMA_LABELS = {
+    "utility_mean": "mean sum rate",
+    "ratio_to_best": "ratio to best",
+    "violated_pairs": "pairs below R_min",
+    "violation_fraction": "infeasible channels",
+    "seconds_per_channel": "time per channel",
+}
 
 
-def comparison(directory: Path) -> str:
+def comparison(directory: Path, labels: dict[str, str] = LABELS, unit: str = "bit/J") -> str:
     """The table of one run of ``wirelax compare``."""
     rows = json.loads((directory / "table.json").read_text())
-    return to_markdown(rows, ["method", *LABELS], LABELS, units={"utility_mean": "bit/J"})
+    return to_markdown(rows, ["method", *labels], labels, units={"utility_mean": unit})
+
+
+def labelling(file: Path) -> str:
+    """Interior-point labels of the NOMA system against loops over SciPy's solvers."""
+    result = json.loads(file.read_text())
+    machine, rows, sentences = result["machine"], [], []
+    for row in result["results"]:
+        if row["unit"] != "label":
+            continue
+        best = row["seconds_min"] / row["count"]
+        gap = row.get("largest_gap_of_batched", "")
+        rows.append({"method": row["name"], "best": best, "per_second": f"{1 / best:,.1f}", "gap": gap})
+        ratios = {
+            name.removeprefix("ratio_to_").replace("_", " "): v for name, v in row.items() if name.startswith("ratio_")
+        }
+        if ratios:
+            listed = ", ".join(f"{name} {value:,.0f}" for name, value in ratios.items())
+            sentences.append(f"{row['name']} is faster by: {listed}.")
+    labels = {"best": "time per label (best run)", "per_second": "labels per second", "gap": "batched below it by"}
+    where = f"{machine['cpu']}, {machine['cores']} cores, jax {machine['jax']}"
+    return f"{where}:\n\n{to_markdown(rows, ['method', *labels], labels)}\n" + "\n".join(sentences) + "\n"
 
 
 def speed(file: Path) -> str:
@@ -63,18 +91,28 @@ def fill(text: str, name: str, content: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Read the results and rewrite README.md and the figures it shows."""
+    """Rewrite the parts of README.md whose results are given, and the figures that they show."""
+    noma = partial(comparison, labels=NOMA_LABELS, unit="bit/s/Hz")
+    parts = {
+        "synthetic": (comparison, {"utility_cdf.png": "utility_cdf.png", "error_cdf.png": "error_cdf.png"}),
+        "munich": (comparison, {}),
+        "noma": (noma, {"utility_cdf.png": "noma_utility_cdf.png"}),
+        "noma-munich": (noma, {}),
+        "bench": (speed, {}),
+        "labels": (labelling, {}),
+    }
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("synthetic", "munich", "bench"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    options: Any = parser.parse_args(arguments)
+    for name in parts:
+        parser.add_argument(f"--{name}", type=Path)
+    options = vars(parser.parse_args(arguments))
     readme = Path(__file__).parents[1] / "README.md"
     text = readme.read_text()
-    for name in ("synthetic", "munich"):
-        text = fill(text, name, comparison(getattr(options, name)))
-    readme.write_text(fill(text, "speed", speed(options.bench)))
-    for figure in ("utility_cdf.png", "error_cdf.png"):
-        shutil.copy(options.synthetic / figure, readme.parent / "docs" / "figures" / figure)
+    for name, (content, figures) in parts.items():
+        if path := options[name.replace("-", "_")]:
+            text = fill(text, name, content(path))
+            for source, target in figures.items():
+                shutil.copy(path / source, readme.parent / "docs" / "figures" / target)
+    readme.write_text(text)
 
 
 if __name__ == "__main__":

@@ -91,6 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("bench", help="measure speed on this machine")
     command.add_argument("--quick", action="store_true", help="under a minute")
+    command.add_argument("--only", metavar="A,B", help="search, solvers, interior-point, kernels; default: all")
     _add_out(command, "FILE.json", "result file")
     return parser
 

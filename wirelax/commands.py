@@ -269,10 +269,11 @@ def reproduce(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     """Measure speed on this machine."""
-    from wirelax.bench import run
+    from wirelax.bench import PARTS, run
 
     out = _new_file(options.out, options.overwrite, (".json",))
-    result = run(quick=options.quick, progress=say)
+    only = options.only.split(",") if options.only else PARTS
+    result = run(quick=options.quick, progress=say, only=only)
     temporary = out.with_name(out.name + ".tmp")
     temporary.write_text(json.dumps(result, indent=1) + "\n")
     os.replace(temporary, out)

@@ -46,6 +46,17 @@ def test_result_is_json_with_machine_and_rows(outcome):
     assert result["machine"]["precision"] == "float32"
 
 
+def test_an_unknown_part_is_named():
+    with pytest.raises(ValueError, match="unknown part 'searches' of the benchmark; choose from search, solvers"):
+        run(only=["searches"])
+
+
+def test_one_part_alone():
+    result = run(sizes=TINY, only=["kernels"])
+    assert any("link_sinr" in row["name"] for row in result["results"])
+    assert not any("search" in row["name"] for row in result["results"])
+
+
 def test_names_are_unique_and_times_positive(outcome):
     results = outcome[0]["results"]
     assert len({row["name"] for row in results}) == len(results)

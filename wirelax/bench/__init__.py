@@ -7,7 +7,7 @@ functions: a captured constant would be folded at compile time and fake the timi
 
 from __future__ import annotations
 
-from wirelax.bench.engine import FULL, QUICK, Sizes, run
+from wirelax.bench.engine import FULL, PARTS, QUICK, Sizes, run
 from wirelax.bench.work import Work, search_work
 
-__all__ = ["FULL", "QUICK", "Sizes", "Work", "run", "search_work"]
+__all__ = ["FULL", "PARTS", "QUICK", "Sizes", "Work", "run", "search_work"]

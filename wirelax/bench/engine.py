@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,10 @@ from wirelax.bench.kernels import kernel_rows
 from wirelax.bench.search import LABELS, search_rows, solver_rows
 from wirelax.report.machine import machine_summary
 
-__all__ = ["FULL", "QUICK", "Sizes", "run"]
+__all__ = ["FULL", "PARTS", "QUICK", "Sizes", "run"]
 
+PARTS = ("search", "solvers", "interior-point", "kernels")
+"""What can be timed apart."""
 
 BOUND_REPEATS = 4
 """Times the repeats of the rest, for the machine's bounds: they are short, and their best run counts."""
@@ -69,7 +71,11 @@ QUICK = Sizes(
 
 
 def run(
-    quick: bool = False, progress: Callable[[str], None] | None = None, *, sizes: Sizes | None = None
+    quick: bool = False,
+    progress: Callable[[str], None] | None = None,
+    *,
+    sizes: Sizes | None = None,
+    only: Sequence[str] = PARTS,
 ) -> dict[str, Any]:
     """Time the searches, the solvers and the kernels on this machine.
 
@@ -77,37 +83,48 @@ def run(
         quick: smaller batches and fewer repeats: under a minute in place of several.
         progress: called with a line of text before each part.
         sizes: how much to time, in place of what `quick` chooses.
+        only: the parts wanted, some of `PARTS`.
 
     Returns:
         ``machine`` (`wirelax.report.machine_summary`), ``quick``, ``load_average`` (over one minute, before
         and after, or None; well above 0 before means that something else ran) and ``results``: rows with
         ``name``, ``unit``, ``count``, ``seconds`` (median) and further fields, ready for JSON.
+
+    Raises:
+        ValueError: an unknown part.
     """
+    if unknown := [part for part in only if part not in PARTS]:
+        raise ValueError(f"unknown part {unknown[0]!r} of the benchmark; choose from {', '.join(PARTS)}")
     sizes = sizes or (QUICK if quick else FULL)
     say = progress or (lambda text: None)
-    load_before = _load()
-    say("machine bounds: logarithms, divisions, multiply-adds, comparisons, memory")
-    rates, results = machine_rates(sizes.bound_elements, BOUND_REPEATS * sizes.repeats)
-    say(f"exhaustive search, {sizes.levels} levels: NumPy, plain, tabulated ({sizes.channels} channels)")
-    results += search_rows(
-        levels=sizes.levels,
-        channels=sizes.channels,
-        plain_channels=sizes.plain_channels,
-        numpy_channels=sizes.numpy_channels,
-        loop_candidates=sizes.loop_candidates,
-        repeats=sizes.repeats,
-        rates=rates,
-    )
-    say(f"continuous solvers ({sizes.solver_channels} channels)")
-    results += solver_rows(levels=sizes.levels, channels=sizes.solver_channels, repeats=sizes.repeats)
-    say(f"interior point against SciPy ({sizes.noma_channels} channels)")
-    results += interior_point_rows(
-        channels=sizes.noma_channels, scipy_channels=sizes.scipy_channels, repeats=min(3, sizes.repeats)
-    )
-    say(f"kernels: SINR and rate of {sizes.networks} networks")
-    results += kernel_rows(
-        networks=sizes.networks, loop_networks=sizes.loop_networks, repeats=sizes.repeats, rates=rates
-    )
+    load_before, rates, results = _load(), {}, []
+    if "search" in only or "kernels" in only:
+        say("machine bounds: logarithms, divisions, multiply-adds, comparisons, memory")
+        rates, results = machine_rates(sizes.bound_elements, BOUND_REPEATS * sizes.repeats)
+    if "search" in only:
+        say(f"exhaustive search, {sizes.levels} levels: NumPy, plain, tabulated ({sizes.channels} channels)")
+        results += search_rows(
+            levels=sizes.levels,
+            channels=sizes.channels,
+            plain_channels=sizes.plain_channels,
+            numpy_channels=sizes.numpy_channels,
+            loop_candidates=sizes.loop_candidates,
+            repeats=sizes.repeats,
+            rates=rates,
+        )
+    if "solvers" in only:
+        say(f"continuous solvers ({sizes.solver_channels} channels)")
+        results += solver_rows(levels=sizes.levels, channels=sizes.solver_channels, repeats=sizes.repeats)
+    if "interior-point" in only:
+        say(f"interior point against SciPy ({sizes.noma_channels} channels)")
+        results += interior_point_rows(
+            channels=sizes.noma_channels, scipy_channels=sizes.scipy_channels, repeats=sizes.repeats
+        )
+    if "kernels" in only:
+        say(f"kernels: SINR and rate of {sizes.networks} networks")
+        results += kernel_rows(
+            networks=sizes.networks, loop_networks=sizes.loop_networks, repeats=sizes.repeats, rates=rates
+        )
     return {
         "machine": machine_summary(),
         "quick": quick,

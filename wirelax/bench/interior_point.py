@@ -126,13 +126,20 @@ def _rows_of_size(size: dict[str, int], channels: int, scipy_channels: int, repe
     }
     notes = "float32, one start"
     fast = row(
-        f"{BATCH}, {label}", timings[BATCH], channels, compile_seconds=compile_seconds, notes=notes, **statistics
+        f"{BATCH}, {label}",
+        timings[BATCH],
+        channels,
+        unit="label",
+        compile_seconds=compile_seconds,
+        notes=notes,
+        **statistics,
     )
     rows = [fast]
     for name, (count, _) in loops.items():
         reference = np.array([value for value, _ in timings[name].result])
         gap = float((1 - np.asarray(found.utility, float)[:count] / reference).max())
-        rows.append(row(f"{name}, {label}", timings[name], count, largest_gap_of_batched=gap, notes="float64"))
+        more = {"unit": "label", "largest_gap_of_batched": gap, "notes": "float64"}
+        rows.append(row(f"{name}, {label}", timings[name], count, **more))
         # Of the runs that the machine disturbed least.
         fast[f"ratio_to_{name.lower().replace(' ', '_')}"] = timings[name].minimum / count / best
     return rows

@@ -12,7 +12,7 @@ from wirelax.types import Solution, Status
 
 __all__ = ["noma_power", "power_program", "power_starts"]
 
-OPTIONS = InteriorPointOptions(barrier_decrease=0.1, max_iterations=150)
+OPTIONS = InteriorPointOptions(barrier_decrease=0.1, max_iterations=60)
 CONCENTRATED = 0.7
 """Share of the excess that the first start gives the strongest users."""
 

@@ -160,7 +160,7 @@ _EQUIVARIANT_STEPS = {
     "quick": {"supervised": 3000, "sum-rate": 1500},
     "paper": {"supervised": 10000, "sum-rate": 10000},
 }
-_CURVE_STEPS = {"smoke": 100, "quick": 4000, "paper": 40000}
+_CURVE_STEPS = {"smoke": 100, "quick": 2000, "paper": 40000}
 
 
 @dataclass(frozen=True, kw_only=True)
