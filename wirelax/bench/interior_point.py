@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import LinearConstraint, minimize
 
 from wirelax.bench.timing import Row, compile_apart, measure, row
-from wirelax.solvers.noma_power import noma_power
+from wirelax.solvers.noma_power import CHUNK, noma_power
 from wirelax.solvers.noma_problem import NomaProblem, Slots
 from wirelax.systems import get
 from wirelax.types import Status
@@ -19,7 +19,6 @@ from wirelax.types import Status
 __all__ = ["interior_point_rows", "scipy_power"]
 
 BATCH = "interior point, batched"
-CHUNK = 256
 
 
 def _rate_and_gradient(power: np.ndarray, gain: np.ndarray, noise: float, eps: float) -> tuple[float, np.ndarray]:

@@ -10,8 +10,10 @@ from wirelax.solvers.interior_point import InteriorPointOptions, NonlinearProgra
 from wirelax.solvers.noma_problem import NomaProblem, QosSimplex, Slots
 from wirelax.types import Solution, Status
 
-__all__ = ["noma_power", "power_program", "power_starts"]
+__all__ = ["CHUNK", "noma_power", "power_program", "power_starts"]
 
+CHUNK = 64
+"""Networks to solve at once: all of a batch wait for its slowest, so that large ones lose more than they gain."""
 OPTIONS = InteriorPointOptions(barrier_decrease=0.1, max_iterations=60)
 CONCENTRATED = 0.7
 """Share of the excess that the first start gives the strongest users."""

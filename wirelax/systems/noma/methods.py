@@ -12,7 +12,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from wirelax.policies import load_shipped
 from wirelax.solvers.noma_joint import noma_joint
-from wirelax.solvers.noma_power import noma_power
+from wirelax.solvers.noma_power import CHUNK, noma_power
 from wirelax.solvers.noma_problem import NomaProblem, Slots
 from wirelax.solvers.paus import paus
 from wirelax.solvers.swap_matching import swap_matching
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from wirelax.systems.noma.system import Noma
 
 __all__ = ["methods", "solution_of_slots"]
-
-CHUNK = 64
-"""Channels that an iterative method solves at once."""
 
 # method: (weights file, head, summary)
 _SHIPPED: dict[str, tuple[str, Head, str]] = {

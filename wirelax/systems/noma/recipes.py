@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 from wirelax.policies import Standardiser
-from wirelax.solvers.noma_power import noma_power
+from wirelax.solvers.noma_power import CHUNK, noma_power
 from wirelax.systems.noma.channel import sample_mixed
 from wirelax.systems.noma.config import Head
 from wirelax.systems.noma.networks import NomaDNN, NomaEquivariant
@@ -32,7 +32,6 @@ __all__ = ["recipes"]
 
 LABEL_STREAM = 0x1ABE15
 """Folded into the key of labels, so that no seed of test channels repeats them."""
-LABEL_CHUNK = 256
 RATE_SCALE = 0.1
 """Sum rates of tens of bit/s/Hz as losses of order 1."""
 TARGET_MARGIN = 1.2
@@ -67,7 +66,7 @@ def make_labels(
         found = noma_power(problem, slots, starts=1, key=key)
         return slots.scatter(found.allocation["power_w"], problem.num_users), found.feasible
 
-    run = jax.jit(lambda c, k: jax.lax.map(lambda pair: label(*pair), (c, k), batch_size=LABEL_CHUNK))
+    run = jax.jit(lambda c, k: jax.lax.map(lambda pair: label(*pair), (c, k), batch_size=CHUNK))
     compiled = run.lower(channels, keys).compile()
     began = time.perf_counter()
     power_w, feasible = jax.block_until_ready(compiled(channels, keys))
