@@ -49,7 +49,7 @@ reproduce: $(STAMP)
 METHODS := exhaustive+polish,exhaustive,dinkelbach,max-power,random-power,dnn,cnn,dnn+ee,cnn+ee,dnn+ee+best-of-8,cnn+ee+best-of-8,equivariant,equivariant+refine
 COMPARE := $(BIN)/wirelax compare hetnet-ee --methods $(METHODS) --count 2000 --seed 77 --overwrite
 METHODS_NOMA := interior-point,swap-matching,paus-ip,joint,max-power,random-power,dnn,dnn+rate,dnn+qos-raw,dnn+qos,dnn+simplex,equivariant,paus,paus-equivariant
-COMPARE_NOMA := $(BIN)/wirelax compare noma --methods $(METHODS_NOMA) --count 500 --seed 77 --overwrite
+COMPARE_NOMA := $(BIN)/wirelax compare noma --methods $(METHODS_NOMA) --count 200 --seed 77 --overwrite
 readme: $(STAMP)
 	$(COMPARE) --out runs/readme/synthetic || test $$? -eq 3
 	$(COMPARE) --set scenario=munich --out runs/readme/munich || test $$? -eq 3
