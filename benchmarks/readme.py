@@ -47,14 +47,20 @@ def labelling(file: Path) -> str:
             continue
         best = row["seconds_min"] / row["count"]
         gap = row.get("largest_gap_of_batched", "")
-        rows.append({"method": row["name"], "best": best, "per_second": f"{1 / best:,.1f}", "gap": gap})
+        rows.append({"method": row["name"], "best_seconds": best, "per_second": 1 / best, "gap": gap})
         ratios = {
-            name.removeprefix("ratio_to_").replace("_", " "): v for name, v in row.items() if name.startswith("ratio_")
+            name.removeprefix("ratio_to_").replace("_", " ").replace("slsqp", "SLSQP").replace("ipopt", "Ipopt"): v
+            for name, v in row.items()
+            if name.startswith("ratio_")
         }
         if ratios:
             listed = ", ".join(f"{name} {value:,.0f}" for name, value in ratios.items())
-            sentences.append(f"{row['name']} is faster by: {listed}.")
-    labels = {"best": "time per label (best run)", "per_second": "labels per second", "gap": "batched below it by"}
+            sentences.append(f"- {row['name']} is faster than others by these factors: {listed}.")
+    labels = {
+        "best_seconds": "time per label (best run)",
+        "per_second": "labels per second",
+        "gap": "batched below it by",
+    }
     where = f"{machine['cpu']}, {machine['cores']} cores, jax {machine['jax']}"
     return f"{where}:\n\n{to_markdown(rows, ['method', *labels], labels)}\n" + "\n".join(sentences) + "\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
@@ -53,7 +54,9 @@ def scipy_power(gain: np.ndarray, system: Any, method: str, *, gradient: bool = 
     if method == "trust-constr":
         linear = [LinearConstraint(ones, total, total), LinearConstraint(rows, least, np.inf)]
         options = {"maxiter": 1000}
-        found = minimize(cost, start, arguments, method, jac=gradient, constraints=linear, options=options)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "delta_grad == 0.0")  # at its end, where steps are rounding
+            found = minimize(cost, start, arguments, method, jac=gradient, constraints=linear, options=options)
     else:
         constraints: Any = [
             {"type": "eq", "fun": lambda p: p.sum(keepdims=True) - total, "jac": lambda p: ones},
