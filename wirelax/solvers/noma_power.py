@@ -14,7 +14,7 @@ __all__ = ["CHUNK", "noma_power", "power_program", "power_starts"]
 
 CHUNK = 64
 """Networks to solve at once: all of a batch wait for its slowest, so that large ones lose more than they gain."""
-OPTIONS = InteriorPointOptions(barrier_decrease=0.1, max_iterations=60)
+OPTIONS = InteriorPointOptions(barrier_decrease=0.1, max_iterations=150)
 CONCENTRATED = 0.7
 """Share of the excess that the first start gives the strongest users."""
 
