@@ -52,11 +52,21 @@ class Structure(Protocol):
         ...
 
     def solve(
-        self, hessian: Array, jacobian: Array, sigma: Array, damping: Array, equal: Array, right: Array, c: Array
+        self,
+        hessian: Array,
+        jacobian: Array,
+        sigma: Array,
+        damping: Array,
+        equal: Array,
+        right: Array,
+        c: Array,
+        exact: bool = False,
     ) -> tuple[Array, Array, Array, Array]:
         """dx, dy of [W -A'; A 0] [dx; dy] = [right; -c], W = hessian + G' diag(sigma) G + damping I.
 
-        Also whether W is positive definite (on the null space of A, at least), and dx' W dx.
+        Unless `exact`, W may be modified where it is not positive definite.
+        Also whether the direction is one of descent (W is positive definite on the null space of A, or was
+        modified), and dx' W dx.
         """
         ...
 
@@ -109,7 +119,15 @@ class Dense:
         return jacobian * factor[:, None]
 
     def solve(
-        self, hessian: Array, jacobian: Array, sigma: Array, damping: Array, equal: Array, right: Array, c: Array
+        self,
+        hessian: Array,
+        jacobian: Array,
+        sigma: Array,
+        damping: Array,
+        equal: Array,
+        right: Array,
+        c: Array,
+        exact: bool = False,
     ) -> tuple[Array, Array, Array, Array]:
         """Cholesky of W + rho A'A, which changes nothing in the null space of A.
 
@@ -172,11 +190,20 @@ class Blocks:
         return jacobian * factor.reshape(*jacobian.shape[:2], 1)
 
     def solve(
-        self, hessian: Array, jacobian: Array, sigma: Array, damping: Array, equal: Array, right: Array, c: Array
+        self,
+        hessian: Array,
+        jacobian: Array,
+        sigma: Array,
+        damping: Array,
+        equal: Array,
+        right: Array,
+        c: Array,
+        exact: bool = False,
     ) -> tuple[Array, Array, Array, Array]:
-        """L D L' of every block; where one is not positive definite the whole system counts as such.
+        """L D L' of every block, modified where one is not positive definite, so that the step descends.
 
-        That asks for more damping than needed, at most in as many blocks as there are equalities.
+        At a solution where the equalities alone make up for that, in as many blocks as there are equalities at
+        most, convergence is linear.
         """
         size, m = self.size, c.size
         sigma = sigma.reshape(jacobian.shape[:2])
@@ -189,12 +216,12 @@ class Blocks:
             ]
             for i in range(size)
         ]
-        lower, pivot = _ldl(matrix)
+        lower, pivot = _ldl(matrix, modified=not exact)
         rights = jnp.concatenate([right[None], equal]).reshape(m + 1, -1, size)
         solved = _ldl_solve(lower, pivot, [rights[..., i] for i in range(size)])
         solved = jnp.stack(solved, axis=-1).reshape(m + 1, -1)
         dx, dy = _couple(solved[0], solved[1:], equal, c) if m else (solved[0], c)
-        good = jnp.stack([(p > 0).all() for p in pivot]).all() & jnp.isfinite(dx).all()
+        good = jnp.isfinite(dx).all()
         v = dx.reshape(-1, size)
         squares = [
             (1.0 if i == j else 2.0) * dot(matrix[i][j] * v[:, i], v[:, j]) for i in range(size) for j in range(i + 1)
@@ -202,16 +229,30 @@ class Blocks:
         return dx, dy, good, jnp.stack(squares).sum()
 
 
-def _ldl(matrix: list[list[Array]]) -> tuple[list[list[Array]], list[Array]]:
-    """L (unit lower) and D of symmetric matrices given by their lower triangles, elementwise over blocks."""
-    lower: list[list[Array]] = []
+def _ldl(matrix: list[list[Array]], modified: bool) -> tuple[list[list[Array]], list[Array]]:
+    """L (unit lower) and D of symmetric matrices given by their lower triangles, elementwise over blocks.
+
+    Modified as by Gill and Murray (Nocedal and Wright, section 3.4): where a matrix is not positive definite,
+    pivots are raised such that D is positive and L stays bounded; others are untouched.
+    """
+    size, tiny = len(matrix), jnp.finfo(matrix[0][0].dtype)
+    # Relative to the diagonal: barrier terms differ by many powers of ten between variables.
+    diagonal = [jnp.maximum(jnp.abs(matrix[i][i]), tiny.tiny**0.5) for i in range(size)]
+    ratios = [jnp.abs(matrix[i][j]) / jnp.sqrt(diagonal[i] * diagonal[j]) for i in range(size) for j in range(i)]
+    bound = jnp.maximum(jnp.stack(ratios).max(0) / max(size**2 - 1, 1) ** 0.5, 1.0) if ratios else 1.0
+    lower: list[list[Array]] = [[] for _ in range(size)]
+    scaled: list[list[Array]] = [[] for _ in range(size)]  # L_ij D_j
     pivot: list[Array] = []
-    for i, row in enumerate(matrix):
-        scaled: list[Array] = []  # L_ij D_j
-        for j in range(i):
-            scaled.append(row[j] - sum(scaled[k] * lower[j][k] for k in range(j)))
-        lower.append([scaled[j] / pivot[j] for j in range(i)])
-        pivot.append(row[i] - sum(scaled[k] * lower[i][k] for k in range(i)))
+    for j in range(size):
+        for i in range(j, size):
+            scaled[i].append(matrix[i][j] - sum(scaled[i][k] * lower[j][k] for k in range(j)))
+        raised = jnp.maximum(jnp.abs(scaled[j][j]), tiny.eps**0.5 * diagonal[j])
+        for i in range(j + 1, size):
+            raised = jnp.maximum(raised, scaled[i][j] / diagonal[i] * (scaled[i][j] / bound))
+        kept = (scaled[j][j] > tiny.eps * diagonal[j]) | (not modified)
+        pivot.append(jnp.where(kept, scaled[j][j], raised))
+        for i in range(j + 1, size):
+            lower[i].append(scaled[i][j] / pivot[j])
     return lower, pivot
 
 

@@ -26,6 +26,10 @@ MAX_GRADIENT = 100.0
 """Objective and constraints are scaled down where their gradients at the start are larger."""
 MULTIPLIER_SPREAD = 1e10
 """Duals may differ from barrier / slack by this factor at most."""
+NEAR, OFF = 1e-4, 1e-2
+"""Inequalities below the first at the start get the second as their slack."""
+ROUNDING = 8
+"""Machine epsilons of a gradient's size that its rounding may come to."""
 
 
 class Iterate(NamedTuple):
@@ -77,15 +81,28 @@ def stationarity(structure: Structure, local: Local, it: Iterate) -> Array:
     return local.gradient - jnp.sum(local.jac_c * it.y[:, None], axis=0) - structure.adjoint(local.jac_g, it.z)
 
 
-def _error(structure: Structure, local: Local, it: Iterate, barrier: Array | float) -> Array:
-    """Largest of stationarity, feasibility and complementarity errors (eq. (19.10)).
+def _dual_scale(it: Iterate) -> Array:
+    """Mean multiplier over 100, at least 1."""
+    size = jnp.abs(it.y).sum() + jnp.abs(it.z).sum()
+    return jnp.maximum(100.0, size / max(it.y.size + it.z.size, 1)) / 100.0
+
+
+def _error(
+    structure: Structure, local: Local, it: Iterate, barrier: Array | float, rounding: Array | float = 0.0
+) -> Array:
+    """Largest of stationarity (beyond its rounding), feasibility and complementarity errors (eq. (19.10)).
 
     The first and the last are scaled by the multipliers, as Waechter and Biegler do.
     """
-    size = jnp.abs(it.y).sum() + jnp.abs(it.z).sum()
-    scale = jnp.maximum(100.0, size / max(it.y.size + it.z.size, 1)) / 100.0
-    dual = jnp.maximum(largest(stationarity(structure, local, it)), largest(it.s * it.z - barrier))
-    return jnp.maximum(dual / scale, jnp.maximum(largest(local.c), largest(local.g - it.s)))
+    slope = jnp.maximum(jnp.abs(stationarity(structure, local, it)) - rounding, 0.0)
+    dual = jnp.maximum(largest(slope), largest(it.s * it.z - barrier))
+    return jnp.maximum(dual / _dual_scale(it), jnp.maximum(largest(local.c), largest(local.g - it.s)))
+
+
+def _beyond_rounding(structure: Structure, local: Local, it: Iterate, barrier: Array | float) -> Array:
+    """`_error` but for what rounding leaves: gradients of thousands cancel to 1e-3 at best in float32."""
+    size = largest(local.gradient) + largest(structure.adjoint(jnp.abs(local.jac_g), it.z))
+    return _error(structure, local, it, barrier, ROUNDING * jnp.finfo(it.x.dtype).eps * size)
 
 
 def _direction(structure: Structure, local: Local, it: Iterate, hessian: Array) -> tuple[Iterate, Array, Array]:
@@ -149,7 +166,7 @@ def _step(
 ) -> tuple[Iterate, Local]:
     """One factorisation: a Newton step, or a heavier damping where the matrix is not positive definite."""
     structure, floor = program.structure, tolerance / 10
-    solved = _error(structure, local, it, it.barrier) <= 10 * it.barrier
+    solved = _beyond_rounding(structure, local, it, it.barrier) <= 10 * it.barrier
     lower = jnp.maximum(floor, jnp.minimum(options.barrier_decrease * it.barrier, it.barrier**1.5))
     it = it._replace(
         barrier=jnp.where(solved, lower, it.barrier), penalty=jnp.where(solved, jnp.ones_like(it.penalty), it.penalty)
@@ -179,9 +196,12 @@ def _step(
 
 
 def _init(structure: Structure, local: Local, start: Array, options: InteriorPointOptions) -> Iterate:
-    """Slacks at the constraints where they hold, pushed off the boundary; least-squares multipliers."""
+    """Slacks at the constraints where they hold, which linear ones do ever after, else off the boundary.
+
+    The multipliers of equalities are a least-squares fit.
+    """
     dtype = start.dtype
-    s = jnp.maximum(local.g, 1e-2)
+    s = jnp.where(local.g > NEAR, local.g, OFF)
     z = jnp.clip(options.barrier / s, 1e-3, 1e3)
     y = jnp.zeros(local.c.size, dtype)
     if local.c.size:
@@ -206,8 +226,10 @@ def _scaled(program: NonlinearProgram) -> NonlinearProgram:
     return NonlinearProgram(of(program.objective, 0), of(program.equality, 1), of(program.inequality, 2), program.block)
 
 
-def solve(program: NonlinearProgram, start: Array, args: Any, options: InteriorPointOptions) -> tuple[Iterate, Array]:
-    """The last iterate, its multipliers those of the problem as given, and the scaled KKT residual."""
+def solve(
+    program: NonlinearProgram, start: Array, args: Any, options: InteriorPointOptions
+) -> tuple[Iterate, Array, Array]:
+    """The last iterate, its multipliers those of the problem as given, its KKT residual, and if that is converged."""
     start, args = jax.lax.stop_gradient((start, args))
     structure, tolerance = program.structure, options.tolerance_of(start.dtype)
     local = local_at(program, start, args)
@@ -216,13 +238,17 @@ def solve(program: NonlinearProgram, start: Array, args: Any, options: InteriorP
     local = Local(local.gradient * of_f, local.c * of_c, local.g * of_g, local.jac_c * of_c[:, None], jac_g)
     scaled, packed = _scaled(program), (args, scales)
 
+    def converged(local: Local, it: Iterate) -> Array:
+        return _beyond_rounding(structure, local, it, 0.0) <= tolerance
+
     def go_on(state: tuple[Iterate, Local]) -> Array:
         it, local = state
-        return (it.iterations < options.max_iterations) & ~it.stalled & (_error(structure, local, it, 0.0) > tolerance)
+        return (it.iterations < options.max_iterations) & ~it.stalled & ~converged(local, it)
 
     def body(state: tuple[Iterate, Local]) -> tuple[Iterate, Local]:
         return _step(scaled, *state, packed, tolerance, options)
 
     it, local = jax.lax.while_loop(go_on, body, (_init(structure, local, start, options), local))
     residual = _error(structure, local, it, 0.0)
-    return it._replace(y=it.y * of_c / of_f, z=it.z * of_g / of_f, s=it.s / of_g), residual
+    ended = converged(local, it)
+    return it._replace(y=it.y * of_c / of_f, z=it.z * of_g / of_f, s=it.s / of_g), residual, ended

@@ -4,8 +4,9 @@
 
 Primal-dual Newton steps on the barrier problem with slacks s = g(x) (Nocedal and Wright, Numerical Optimization,
 2nd ed., chapter 19; the updates of the barrier parameter and of the duals follow Waechter and Biegler, 2006). One
-factorisation a step: where the reduced Hessian is not positive definite, the step is only a heavier damping, so
-that no instance of a batch waits for the retries of another.
+factorisation a step, so that no instance of a batch waits for the retries of another: where the reduced Hessian is
+not positive definite, blocks are factorised as if it were (Gill and Murray), and a dense step is only a heavier
+damping.
 """
 
 from __future__ import annotations
@@ -37,17 +38,18 @@ def _implicit(program: NonlinearProgram, it: Iterate, args: Any) -> tuple[Array,
     sigma, gap = it.z / it.s, still(local.g)
     right = -still(stationarity(structure, local, it)) - structure.adjoint(fixed.jac_g, sigma * gap)
     zero = jnp.zeros((), it.x.dtype)
-    dx, dy, _, _ = structure.solve(hessian, fixed.jac_g, sigma, zero, fixed.jac_c, right, still(local.c))
+    dx, dy, _, _ = structure.solve(hessian, fixed.jac_g, sigma, zero, fixed.jac_c, right, still(local.c), exact=True)
     return it.x + dx, it.y + dy, it.z - sigma * (gap + structure.apply(fixed.jac_g, dx))
 
 
 def _report(
-    program: NonlinearProgram, it: Iterate, residual: Array, args: Any, options: InteriorPointOptions
+    program: NonlinearProgram, found: tuple[Iterate, Array, Array], args: Any, options: InteriorPointOptions
 ) -> Solution:
+    it, residual, converged = found
     x, y, z = _implicit(program, it, args) if options.implicit else jax.lax.stop_gradient((it.x, it.y, it.z))
     violation = program.violation(it.x, args)
     limit = options.feasibility_of(it.x.dtype)
-    ended = jnp.where(residual <= options.tolerance_of(it.x.dtype), Status.CONVERGED, Status.ITERATION_LIMIT)
+    ended = jnp.where(converged, Status.CONVERGED, Status.ITERATION_LIMIT)
     return Solution(
         allocation={"x": x, "equality_multiplier": y, "inequality_multiplier": z},
         utility=program.objective(x, args),
@@ -80,7 +82,8 @@ def interior_point(
         ``inequality_multiplier`` [q] (of the Lagrangian f - y'c - z'g); ``utility`` is f(x), the value
         minimised; ``residuals`` holds ``kkt`` (largest of stationarity, feasibility and complementarity errors,
         scaled by the size of gradients and multipliers) and ``infeasibility`` (largest violation, unscaled).
-        Status CONVERGED: both within tolerance; ITERATION_LIMIT: feasible, not optimal to tolerance;
+        Status CONVERGED: both within tolerance, but for what the rounding of large gradients leaves of the
+        first (float32); ITERATION_LIMIT: feasible, not optimal to tolerance;
         INFEASIBLE: no feasible point was found, which for a nonconvex problem proves nothing.
 
     Raises:
@@ -90,8 +93,7 @@ def interior_point(
     count); Waechter and Biegler, On the implementation of an interior-point filter line-search algorithm, 2006.
     """
     start = _check(program, start, args)
-    it, residual = solve(program, start, args, options)
-    return _report(program, it, residual, args, options)
+    return _report(program, solve(program, start, args, options), args, options)
 
 
 def multi_start(
@@ -114,13 +116,13 @@ def multi_start(
     if jnp.ndim(starts) != 2:
         raise ValueError(f"starts has shape {jnp.shape(starts)}, wanted [start, n]")
     starts = jax.vmap(lambda start: _check(program, start, args))(starts)
-    its, residuals = jax.vmap(lambda start: solve(program, start, args, options))(starts)
+    its, residuals, converged = jax.vmap(lambda start: solve(program, start, args, options))(starts)
     fixed = jax.lax.stop_gradient(args)
     value, violation = jax.vmap(lambda x: (program.objective(x, fixed), program.violation(x, fixed)))(its.x)
     usable = (violation <= options.feasibility_of(value.dtype)) & jnp.isfinite(value)
     best = jnp.where(usable.any(), jnp.argmin(jnp.where(usable, value, jnp.inf)), jnp.argmin(violation))
-    it, residual = jax.tree.map(lambda leaf: leaf[best], (its, residuals))
-    return _report(program, it._replace(iterations=its.iterations.sum()), residual, args, options)
+    it, residual, ended = jax.tree.map(lambda leaf: leaf[best], (its, residuals, converged))
+    return _report(program, (it._replace(iterations=its.iterations.sum()), residual, ended), args, options)
 
 
 def _check(program: NonlinearProgram, start: Array, args: Any) -> Array:

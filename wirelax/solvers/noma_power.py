@@ -16,7 +16,7 @@ CHUNK = 64
 """Networks to solve at once: all of a batch wait for its slowest, so that large ones lose more than they gain."""
 OPTIONS = InteriorPointOptions(barrier_decrease=0.1, max_iterations=150)
 CONCENTRATED = 0.7
-"""Share of the excess that the first start gives the strongest users."""
+"""Share of the excess that the first start gives the strongest users, and that random ones draw."""
 
 
 def _shares(share: Array, args: tuple[NomaProblem, Slots, QosSimplex]) -> Array:
@@ -44,9 +44,10 @@ def power_starts(slots: Slots, count: int, key: PRNGKeyArray) -> Float[Array, "s
     used = slots.used
     even = used / jnp.maximum(used.sum(), 1)
     strongest = used & (jnp.arange(used.shape[1]) == 0)
-    lean = CONCENTRATED * strongest / jnp.maximum(strongest.sum(), 1) + (1 - CONCENTRATED) * even
+    off_boundary = lambda share: CONCENTRATED * share + (1 - CONCENTRATED) * even  # noqa: E731
+    lean = off_boundary(strongest / jnp.maximum(strongest.sum(), 1))
     drawn = jnp.where(used, jax.random.exponential(key, (max(count - 2, 0), *used.shape)) + 1e-3, 0.0)
-    drawn = drawn / jnp.maximum(drawn.sum((1, 2), keepdims=True), 1e-30)
+    drawn = off_boundary(drawn / jnp.maximum(drawn.sum((1, 2), keepdims=True), 1e-30))
     starts = jnp.concatenate([jnp.stack([lean, even][:count]), drawn])
     return jnp.where(used, starts, 1.0).reshape(count, -1)
 
