@@ -47,12 +47,15 @@ class PricedLink:
     def decode(self, outputs, channel):
         return {"power_w": self.config.max_power_w * jax.nn.sigmoid(outputs)}
 
+    def _price(self, channel):
+        return channel.get("price_per_w", self.config.price_per_w)
+
     def sum_rate(self, allocation, channel):
         sinr = link_sinr(jnp.diag(channel["gain"]), allocation["power_w"], self.config.noise_w)
         return rate(sinr).sum()
 
     def utility(self, allocation, channel):
-        return self.sum_rate(allocation, channel) - self.config.price_per_w * allocation["power_w"].sum()
+        return self.sum_rate(allocation, channel) - self._price(channel) * allocation["power_w"].sum()
 
     def violations(self, allocation, channel):
         return {"max_power": allocation["power_w"].max() / self.config.max_power_w - 1}
@@ -67,7 +70,7 @@ class PricedLink:
         raise ValueError(f"{self.name} comes from no paper, so there is nothing to reproduce")
 
     def _water_filling(self, state, channel, key):
-        level_w = 1 / (self.config.price_per_w * jnp.log(2))
+        level_w = 1 / (self._price(channel) * jnp.log(2))
         return self._solution(
             jnp.clip(level_w - self.config.noise_w / channel["gain"], 0, self.config.max_power_w), channel
         )

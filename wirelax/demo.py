@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from wirelax.channels import load_munich_wideband
 from wirelax.console import Progress, say
 from wirelax.report import FigureItem, Section, figures, machine_summary, write_report, write_table
 from wirelax.report.compare import comparison_figures, comparison_rows
-from wirelax.systems.run import BatchResult, sample_channels, solve_batch
+from wirelax.systems.run import sample_channels, solve_batch
 from wirelax.training.run import train_policy
 from wirelax.units import linear_to_db
 
@@ -34,19 +33,6 @@ METHODS = (
     "equivariant+refine",
 )
 COUNT = 300
-
-
-def _rows_of(result: BatchResult, rows: slice) -> BatchResult:
-    """The part of a result that belongs to some of its channels."""
-    share = (rows.stop - rows.start) / len(result.utility)
-    return dataclasses.replace(
-        result,
-        arrays={name: array[rows] for name, array in result.arrays.items()},
-        utility=result.utility[rows],
-        violated=result.violated[rows],
-        status=result.status[rows],
-        seconds=result.seconds * share,
-    )
 
 
 def _map_figure(directory: Path) -> FigureItem:
@@ -111,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
         ("Ray-traced Munich channels", slice(0, COUNT)),
         ("Synthetic 3GPP channels", slice(COUNT, 2 * COUNT)),
     ):
-        here = {name: _rows_of(result, part) for name, result in results.items()}
+        here = {name: result.part(part) for name, result in results.items()}
         table = [{"method": row["method"], "channels": title, **row} for row in comparison_rows(system, here)]
         found = comparison_figures(system, here, directory, stem=f"{title.split()[0].lower()}_")
         if part.start == 0:

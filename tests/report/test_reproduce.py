@@ -100,6 +100,29 @@ def test_infeasible_channels_count_as_zero(published, tmp_path, monkeypatch):
     np.testing.assert_allclose(series["water-filling"][1], expected, rtol=1e-6)
 
 
+def test_values_that_come_with_the_channels_are_solved_at_once(published, tmp_path, monkeypatch):
+    """One batch gives what a batch for each value gives."""
+    from wirelax.report import reproduce
+
+    batches, drawn = [], []
+    solve_batch = reproduce.solve_batch
+
+    def counted(system, method, channels, seed):
+        batches.append(len(channels["gain"]))
+        return solve_batch(system, method, channels, seed=seed)
+
+    monkeypatch.setattr(reproduce, "solve_batch", counted)
+    monkeypatch.setattr(reproduce.figures, "lines", lambda series, x, y, **_: drawn.append(series))
+    monkeypatch.setattr(reproduce.figures, "save", lambda figure, path: path)
+    sweep = published().reproduction("quick").sweeps[0]
+    for each in (sweep, replace(sweep, with_channels=True)):
+        reproduce._sweep_section(published(), each, 20, 0, tmp_path, lambda line: None, None)
+    assert batches == [20, 20, 20, 60]
+    by_value, at_once = drawn
+    assert at_once["water-filling"][1][0] > at_once["water-filling"][1][2]
+    np.testing.assert_allclose(at_once["water-filling"][1], by_value["water-filling"][1], rtol=1e-6)
+
+
 def test_sweep_with_lines_and_policies_as_they_were_after_a_stage(published, tmp_path, monkeypatch):
     from wirelax.report import reproduce
 

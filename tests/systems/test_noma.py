@@ -138,6 +138,22 @@ def test_an_infeasible_minimum_rate_is_reported_per_instance(tmp_path, capsys):
     assert np.isfinite(result["power_w"]).all()
 
 
+def test_a_minimum_rate_may_come_with_the_channels(small, channels):
+    """Violations, feasibility and repair as with that minimum rate in the configuration."""
+    drawn = {name: jnp.asarray(array[0]) for name, array in channels.items()}
+    strict = systems.get("noma", **SMALL, min_rate=0.05)
+    outputs = jnp.zeros(drawn["gain"].shape)
+    for system, channel in ((strict, drawn), (small, {**drawn, "min_rate": jnp.asarray(0.05)})):
+        raw = system.decode(outputs, channel, "raw")
+        repaired = system.decode(outputs, channel)
+        if system is strict:
+            wanted = strict.violations(raw, channel), strict.metrics(raw, channel), repaired["power_w"]
+    np.testing.assert_allclose(small.violations(raw, channel)["min_rate"], wanted[0]["min_rate"], rtol=1e-6)
+    np.testing.assert_array_equal(small.metrics(raw, channel)["violated_pairs"], wanted[1]["violated_pairs"])
+    np.testing.assert_allclose(repaired["power_w"], wanted[2], rtol=1e-6)
+    assert wanted[0]["min_rate"] != strict.violations(raw, {**drawn, "min_rate": jnp.asarray(0.01)})["min_rate"]
+
+
 def test_schedule_and_weights_from_a_file(tmp_path):
     rng = np.random.default_rng(0)
     gain, weight = rng.exponential(size=(3, 2, 4)), rng.uniform(0.5, 2, (3, 4))

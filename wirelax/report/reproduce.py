@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from wirelax.report.html import FigureItem, Section, write_report
 from wirelax.report.machine import machine_summary
 from wirelax.report.table import write_table
 from wirelax.systems import get
-from wirelax.systems.run import sample_channels, solve_batch
+from wirelax.systems.run import BatchResult, sample_channels, solve_batch
 from wirelax.training.run import train_policy
 from wirelax.types import Method
 
@@ -151,6 +151,38 @@ def _curves_section(system: Any, curves: Any, plan: Any, directory: Path, train:
     return Section(title=curves.title, figures=items)
 
 
+Solved = Iterator[tuple[float, Any, dict[str, BatchResult]]]
+"""Value, system and results by method."""
+
+
+def _solve_by_value(sweep: Any, scenes: Sequence[Any], title: str, count: int, seed: int, say: Say, train) -> Solved:
+    channels = None
+    for value, scene in zip(sweep.values, scenes, strict=True):
+        say(f"{title} {value:g}")
+        if channels is None or sweep.resample:
+            channels = sample_channels(scene, count, seed)
+        methods = {name: scene.methods[name] for name in sweep.methods}
+        for name in sweep.train:
+            methods[TRAINED + name] = _trained_method(scene, name, train(scene, name, value))
+        yield (
+            value,
+            scene,
+            {name: solve_batch(scene, method, channels, seed=seed) for name, method in methods.items()},
+        )
+
+
+def _solve_at_once(sweep: Any, scenes: Sequence[Any], title: str, count: int, seed: int, say: Say, train) -> Solved:
+    """All values in one batch: the field is an array of the channels."""
+    say(f"{title} {', '.join(f'{value:g}' for value in sweep.values)}")
+    drawn = sample_channels(scenes[0], count, seed)
+    channels = {name: np.concatenate([array] * len(scenes)) for name, array in drawn.items()}
+    channels[sweep.field] = np.repeat(np.asarray(sweep.values, np.float32), count)
+    results = {name: solve_batch(scenes[0], scenes[0].methods[name], channels, seed=seed) for name in sweep.methods}
+    for i, (value, scene) in enumerate(zip(sweep.values, scenes, strict=True)):
+        rows = slice(i * count, (i + 1) * count)
+        yield value, scene, {name: result.part(rows) for name, result in results.items()}
+
+
 def _sweep_section(
     system: Any, sweep: Any, count: int, seed: int, directory: Path, say: Say, train: Callable[..., Any]
 ) -> tuple[list[dict[str, Any]], Section]:
@@ -159,25 +191,25 @@ def _sweep_section(
     feasible: dict[str, list[float]] = defaultdict(list)
     rows: list[dict[str, Any]] = []
     for line, overrides in sweep.lines.items():
-        channels = None
-        for value in sweep.values:
-            title = f"{sweep.title}: {line}{', ' if line else ''}{sweep.field} = {value:g}"
-            say(title)
-            scene = get(system.name, **{**_changed(system), **sweep.overrides, **overrides, sweep.field: value})
-            if channels is None or sweep.resample:
-                channels = sample_channels(scene, count, seed)
-            methods = {name: scene.methods[name] for name in sweep.methods}
-            for name in sweep.train:
-                policy = train(scene, name, directory / f"{_slug(sweep.title)}-{_slug(line)}{value:g}")
-                methods[TRAINED + name] = _trained_method(scene, name, policy)
-            results = {name: solve_batch(scene, method, channels, seed=seed) for name, method in methods.items()}
+        scenes = [
+            get(system.name, **{**_changed(system), **sweep.overrides, **overrides, sweep.field: value})
+            for value in sweep.values
+        ]
+        title = f"{sweep.title}: {line}{', ' if line else ''}{sweep.field} ="
+        folder = f"{_slug(sweep.title)}-{_slug(line)}"
+        train_in = lambda scene, name, value, folder=folder: train(scene, name, directory / f"{folder}{value:g}")  # noqa: E731
+        solved = _solve_at_once if sweep.with_channels else _solve_by_value
+        for value, scene, results in solved(sweep, scenes, title, count, seed, say, train_in):
             for name, result in results.items():
                 of = f"{name}, {line}" if line else name
                 # Infeasible channels count as 0: the mean over the others rises when only good ones are left.
                 mean[of].append(float(np.where(result.feasible, result.utility, 0.0).mean()))
                 feasible[of].append(float(result.feasible.mean()))
             if sweep.resample:
-                rows += [{"method": row["method"], "scenario": title, **row} for row in comparison_rows(scene, results)]
+                rows += [
+                    {"method": row["method"], "scenario": f"{title} {value:g}", **row}
+                    for row in comparison_rows(scene, results)
+                ]
     label = sweep.field.replace("_", " ") + (f" ({sweep.unit})" if sweep.unit else "")
     scale, unit = prefixed_unit(max(max(line) for line in mean.values()), system.utility_unit)
     mean = {name: [value / scale for value in line] for name, line in mean.items()}

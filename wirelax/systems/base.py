@@ -60,6 +60,8 @@ class Sweep:
         overrides: of other fields.
         unit: of the field.
         resample: channels are drawn anew for every value, as they must where it changes their size.
+        with_channels: the system also takes the field from an array of the channels, one value each, so that all
+            values are solved in one batch, compiled once.
         train: recipes trained for every value, shown as ``trained:RECIPE``; RECIPE@STAGE is the policy as it was
             after that stage.
         lines: label -> further overrides; where given, every method has a line for each.
@@ -72,6 +74,7 @@ class Sweep:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     unit: str = ""
     resample: bool = False
+    with_channels: bool = False
     train: tuple[str, ...] = ()
     lines: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"": {}})
 

@@ -51,6 +51,18 @@ class BatchResult:
         """Which allocations meet every constraint."""
         return self.arrays["feasible"]
 
+    def part(self, rows: slice) -> BatchResult:
+        """What belongs to some of the channels."""
+        pick = lambda array: array[rows]  # noqa: E731
+        return BatchResult(
+            arrays={name: pick(array) for name, array in self.arrays.items()},
+            utility=pick(self.utility),
+            violated=pick(self.violated),
+            status=pick(self.status),
+            seconds=self.seconds * len(pick(self.utility)) / len(self.utility),
+            compile_seconds=self.compile_seconds,
+        )
+
 
 def _keys(seed: int, start: int, count: int) -> jax.Array:
     """One key per instance: the same for any batch size."""

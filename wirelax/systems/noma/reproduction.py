@@ -37,6 +37,7 @@ def reproduction(preset: str) -> Reproduction:
         "values": (0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06) if paper else (0.0, 0.03, 0.06),
         "unit": "bit/s/Hz",
         "methods": ("interior-point",),
+        "with_channels": True,
         "overrides": _PAPER,
     }
     trained = ("dnn+rate@supervised", "dnn+rate", *(("dnn+qos", "dnn+simplex") if paper else ()))

@@ -107,14 +107,14 @@ class Noma:
             )
 
     def problem(self, channel: Channel) -> NomaProblem:
-        """The optimisation problem of one channel."""
+        """The optimisation problem of one channel; ``min_rate`` may come with it."""
         config = self.config
         return make_noma_problem(
             channel["gain"],
             weight=channel.get("weight"),
             noise_power_w=config.noise_power_w,
             sic_residual=config.sic_residual,
-            min_rate=config.min_rate,
+            min_rate=channel.get("min_rate", config.min_rate),
             total_power_w=self.total_power_w,
             max_users_per_subchannel=config.max_users_per_subchannel,
             max_subchannels_per_user=config.max_subchannels_per_user,
@@ -185,11 +185,11 @@ class Noma:
         problem, config = self.problem(channel), self.config
         assignment, power_w = allocation["assignment"], allocation["power_w"]
         rates, stray = problem.rates(assignment, power_w), jnp.where(assignment, -power_w, jnp.abs(power_w))
-        target = max(config.min_rate, 1e-30)
+        lowest, target = jnp.where(assignment, rates, jnp.inf).min(), jnp.asarray(problem.min_rate)
         return {
             "total_power": jnp.abs(power_w.sum() / self.total_power_w - 1),
             "stray_power": stray.max() / self.total_power_w,
-            "min_rate": 1 - jnp.where(assignment, rates, jnp.inf).min() / target if config.min_rate else -jnp.ones(()),
+            "min_rate": jnp.where(target > 0, 1 - lowest / jnp.maximum(target, 1e-30), -1.0),
             "users_per_subchannel": assignment.sum(1).max() / config.max_users_per_subchannel - 1,
             "subchannels_per_user": assignment.sum(0).max() / config.max_subchannels_per_user - 1,
         }
@@ -198,7 +198,7 @@ class Noma:
         """(Weighted) sum rate in bit/s/Hz, and the fraction of scheduled pairs below R_min."""
         problem, assignment = self.problem(channel), allocation["assignment"]
         rates = problem.rates(assignment, allocation["power_w"])
-        short = assignment & (rates < self.config.min_rate * (1 - 1e-5))
+        short = assignment & (rates < problem.min_rate * (1 - 1e-5))
         return {
             "sum_rate": problem.utility(assignment, allocation["power_w"]),
             "violated_pairs": short.sum() / jnp.maximum(assignment.sum(), 1),
