@@ -87,3 +87,13 @@ else:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_part_of_a_decade_has_labelled_ticks():
+    """A log axis from 1.2 to 1.9 holds neither 1, 2 nor 5."""
+    figure = figures.learning_curves({"loss": [(0, 0.0019), (10, 0.0012)]}, "Loss", yscale="log")
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    low, high = axes.get_ylim()
+    places = [text.get_position()[1] for text in axes.get_yticklabels() if text.get_text()]
+    assert sum(low <= place <= high for place in places) >= 3

@@ -145,6 +145,14 @@ def readable_log_ticks(axis: Any, unit: str | None = None) -> None:
     low, high = sorted(axis.get_view_interval())
     shown = [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
     crowded = len(shown) > 1
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    named = np.outer(decades, (1, 2, 5))
+    if ((low <= named) & (named <= high)).sum() < 2:  # part of a decade: even steps, as on a linear axis
+        from matplotlib.ticker import MaxNLocator, NullLocator
+
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_minor_locator(NullLocator())
+        shown, crowded = list(axis.get_majorticklocs()), True
     if not unit and not all(0.9e-4 < tick < 1.1e4 for tick in shown):
         axis.set_tick_params(labelsize=10.0)  # the exponent is set at 70 % of it
         return
