@@ -169,3 +169,9 @@ def test_sweep_with_lines_and_policies_as_they_were_after_a_stage(published, tmp
         found = {name: of[scenario, name] for name in ("max-power", "trained:net@first", "trained:net")}
         assert max(found, key=found.get) == best
         assert found["trained:net@first"] != found["trained:net"]
+
+
+@pytest.mark.parametrize("more", [{"resample": True}, {"train": ("dnn",)}])
+def test_a_sweep_in_one_batch_needs_one_system(more):
+    with pytest.raises(ValueError, match="'rates': with_channels goes with neither"):
+        Sweep(title="rates", field="min_rate", values=(0.1,), methods=("max",), with_channels=True, **more)

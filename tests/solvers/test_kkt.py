@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from wirelax.solvers._kkt import Blocks, Dense
+from wirelax.solvers._kkt import Blocks, Dense, Kkt
 
 
 def blocks_of(rng, definite):
@@ -33,11 +33,11 @@ def test_definite_blocks_are_solved_as_full_matrices_are(exact, x64):
     hessian, jacobian, sigma, equal, right, c = map(jnp.asarray, blocks_of(np.random.default_rng(0), True))
     kkt = np.block([[full(hessian), -np.asarray(equal).T], [np.asarray(equal), np.zeros((1, 1))]])
     wanted = np.linalg.solve(kkt, np.concatenate([right, -c]))
-    dx, dy, good, curvature = Blocks(3).solve(hessian, jacobian, sigma, jnp.zeros(()), equal, right, c, exact)
+    dx, dy, good, curvature = Blocks(3).solve(Kkt(hessian, jacobian, sigma, jnp.zeros(()), equal, right, c), exact)
     np.testing.assert_allclose(np.concatenate([dx, dy]), wanted, rtol=1e-7)
     np.testing.assert_allclose(curvature, wanted[:12] @ full(hessian) @ wanted[:12], rtol=1e-7)
     dense = Dense().solve(
-        jnp.asarray(full(hessian)), jnp.zeros((1, 12)), jnp.ones(1), jnp.zeros(()), equal, right, c, exact
+        Kkt(jnp.asarray(full(hessian)), jnp.zeros((1, 12)), jnp.ones(1), jnp.zeros(()), equal, right, c), exact
     )
     assert good
     assert dense[2]
@@ -47,15 +47,15 @@ def test_definite_blocks_are_solved_as_full_matrices_are(exact, x64):
 def test_indefinite_blocks_give_descent_unless_exact(x64):
     """Without an equality the step must go down the gradient -right; the exact one solves the system as it is."""
     hessian, jacobian, sigma, _, right, _ = map(jnp.asarray, blocks_of(np.random.default_rng(1), False))
-    none = jnp.zeros((0, 12)), right, jnp.zeros(0)
-    dx, _, good, _ = Blocks(3).solve(hessian, jacobian, sigma, jnp.zeros(()), *none)
+    kkt = Kkt(hessian, jacobian, sigma, jnp.zeros(()), jnp.zeros((0, 12)), right, jnp.zeros(0))
+    dx, _, good, _ = Blocks(3).solve(kkt)
     assert good
     assert np.isfinite(dx).all()
     for block in range(4):
         rows = slice(3 * block, 3 * block + 3)
         assert dx[rows] @ right[rows] > 0
     definite = [0, 1, 3]  # block 2 is singular
-    exact, _, _, _ = Blocks(3).solve(hessian, jacobian, sigma, jnp.zeros(()), *none, exact=True)
+    exact, _, _, _ = Blocks(3).solve(kkt, exact=True)
     for block in definite:
         rows = slice(3 * block, 3 * block + 3)
         np.testing.assert_allclose(exact[rows], np.linalg.solve(hessian[block], right[rows]), rtol=1e-6)

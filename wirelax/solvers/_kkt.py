@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-__all__ = ["Blocks", "Dense", "Structure", "dot", "largest", "small_solve"]
+__all__ = ["Blocks", "Dense", "Kkt", "Structure", "dot", "largest", "small_solve"]
 
 Function = Callable[[Array, Any], Array]
 
@@ -22,6 +22,20 @@ def dot(a: Array, b: Array) -> Array:
 def largest(v: Array) -> Array:
     """Maximum norm, 0 of nothing."""
     return jnp.max(jnp.abs(v), initial=0.0)
+
+
+class Kkt(NamedTuple):
+    """The reduced KKT system [W -A'; A 0] [dx; dy] = [right; -c], W = hessian + G' diag(sigma) G + damping I."""
+
+    hessian: Array
+    jacobian: Array
+    """G, of the inequalities, stored as the structure does."""
+    sigma: Array
+    damping: Array
+    equal: Array
+    """A, of the equalities [m, n]."""
+    right: Array
+    c: Array
 
 
 class Structure(Protocol):
@@ -51,22 +65,12 @@ class Structure(Protocol):
         """The Jacobian with its rows times factors [q]."""
         ...
 
-    def solve(
-        self,
-        hessian: Array,
-        jacobian: Array,
-        sigma: Array,
-        damping: Array,
-        equal: Array,
-        right: Array,
-        c: Array,
-        exact: bool = False,
-    ) -> tuple[Array, Array, Array, Array]:
-        """dx, dy of [W -A'; A 0] [dx; dy] = [right; -c], W = hessian + G' diag(sigma) G + damping I.
+    def solve(self, kkt: Kkt, exact: bool = False) -> tuple[Array, Array, Array, Array]:
+        """Solve the system; unless `exact`, W may be modified where it is not positive definite.
 
-        Unless `exact`, W may be modified where it is not positive definite.
-        Also whether the direction is one of descent (W is positive definite on the null space of A, or was
-        modified), and dx' W dx.
+        Returns:
+            dx; dy; whether dx is a direction of descent (W is positive definite on the null space of A, or was
+            modified); and dx' W dx.
         """
         ...
 
@@ -118,21 +122,12 @@ class Dense:
         """diag(factor) G."""
         return jacobian * factor[:, None]
 
-    def solve(
-        self,
-        hessian: Array,
-        jacobian: Array,
-        sigma: Array,
-        damping: Array,
-        equal: Array,
-        right: Array,
-        c: Array,
-        exact: bool = False,
-    ) -> tuple[Array, Array, Array, Array]:
+    def solve(self, kkt: Kkt, exact: bool = False) -> tuple[Array, Array, Array, Array]:
         """Cholesky of W + rho A'A, which changes nothing in the null space of A.
 
         It fails exactly where the reduced Hessian is not positive definite (for a rho large enough).
         """
+        hessian, jacobian, sigma, damping, equal, right, c = kkt
         n, m = right.size, c.size
         matrix = hessian + (jacobian.T * sigma) @ jacobian + damping * jnp.eye(n, dtype=right.dtype)
         if m:
@@ -189,22 +184,13 @@ class Blocks:
         """diag(factor) G."""
         return jacobian * factor.reshape(*jacobian.shape[:2], 1)
 
-    def solve(
-        self,
-        hessian: Array,
-        jacobian: Array,
-        sigma: Array,
-        damping: Array,
-        equal: Array,
-        right: Array,
-        c: Array,
-        exact: bool = False,
-    ) -> tuple[Array, Array, Array, Array]:
+    def solve(self, kkt: Kkt, exact: bool = False) -> tuple[Array, Array, Array, Array]:
         """L D L' of every block, modified where one is not positive definite, so that the step descends.
 
         At a solution where the equalities alone make up for that, in as many blocks as there are equalities at
         most, convergence is linear.
         """
+        hessian, jacobian, sigma, damping, equal, right, c = kkt
         size, m = self.size, c.size
         sigma = sigma.reshape(jacobian.shape[:2])
         matrix = [
@@ -249,8 +235,8 @@ def _ldl(matrix: list[list[Array]], modified: bool) -> tuple[list[list[Array]], 
         raised = jnp.maximum(jnp.abs(scaled[j][j]), tiny.eps**0.5 * diagonal[j])
         for i in range(j + 1, size):
             raised = jnp.maximum(raised, scaled[i][j] / diagonal[i] * (scaled[i][j] / bound))
-        kept = (scaled[j][j] > tiny.eps * diagonal[j]) | (not modified)
-        pivot.append(jnp.where(kept, scaled[j][j], raised))
+        kept = scaled[j][j] > tiny.eps * diagonal[j]
+        pivot.append(jnp.where(kept, scaled[j][j], raised) if modified else scaled[j][j])
         for i in range(j + 1, size):
             lower[i].append(scaled[i][j] / pivot[j])
     return lower, pivot

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from wirelax.solvers._kkt import Structure, dot, largest, small_solve
+from wirelax.solvers._kkt import Kkt, Structure, dot, largest, small_solve
 from wirelax.solvers.nonlinear_program import InteriorPointOptions, NonlinearProgram
 
 __all__ = ["Iterate", "lagrangian_hessian", "local_at", "solve", "stationarity"]
@@ -114,7 +114,8 @@ def _direction(structure: Structure, local: Local, it: Iterate, hessian: Array) 
     sigma, gap = it.z / it.s, local.g - it.s
     target = it.barrier / it.s - it.z - sigma * gap
     right = structure.adjoint(local.jac_g, target) - stationarity(structure, local, it)
-    dx, dy, good, curvature = structure.solve(hessian, local.jac_g, sigma, it.damping, local.jac_c, right, local.c)
+    kkt = Kkt(hessian, local.jac_g, sigma, it.damping, local.jac_c, right, local.c)
+    dx, dy, good, curvature = structure.solve(kkt)
     ds = structure.apply(local.jac_g, dx) + gap
     return it._replace(x=dx, s=ds, y=dy, z=target + sigma * (gap - ds)), good, curvature
 
@@ -164,7 +165,7 @@ def _advance(it: Iterate, step: Iterate, size: Array) -> Iterate:
 def _step(
     program: NonlinearProgram, it: Iterate, local: Local, args: Any, tolerance: float, options: InteriorPointOptions
 ) -> tuple[Iterate, Local]:
-    """One factorisation: a Newton step, or a heavier damping where the matrix is not positive definite."""
+    """One factorisation: a Newton step, or a heavier damping where that is no descent or no size fits."""
     structure, floor = program.structure, tolerance / 10
     solved = _beyond_rounding(structure, local, it, it.barrier) <= 10 * it.barrier
     lower = jnp.maximum(floor, jnp.minimum(options.barrier_decrease * it.barrier, it.barrier**1.5))

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from wirelax.solvers._kkt import Kkt
 from wirelax.solvers._primal_dual import Iterate, lagrangian_hessian, local_at, solve, stationarity
 from wirelax.solvers.nonlinear_program import DEFAULT_OPTIONS, InteriorPointOptions, NonlinearProgram
 from wirelax.types import Solution, Status
@@ -38,7 +39,8 @@ def _implicit(program: NonlinearProgram, it: Iterate, args: Any) -> tuple[Array,
     sigma, gap = it.z / it.s, still(local.g)
     right = -still(stationarity(structure, local, it)) - structure.adjoint(fixed.jac_g, sigma * gap)
     zero = jnp.zeros((), it.x.dtype)
-    dx, dy, _, _ = structure.solve(hessian, fixed.jac_g, sigma, zero, fixed.jac_c, right, still(local.c), exact=True)
+    kkt = Kkt(hessian, fixed.jac_g, sigma, zero, fixed.jac_c, right, still(local.c))
+    dx, dy, _, _ = structure.solve(kkt, exact=True)
     return it.x + dx, it.y + dy, it.z - sigma * (gap + structure.apply(fixed.jac_g, dx))
 
 

@@ -61,7 +61,7 @@ class Sweep:
         unit: of the field.
         resample: channels are drawn anew for every value, as they must where it changes their size.
         with_channels: the system also takes the field from an array of the channels, one value each, so that all
-            values are solved in one batch, compiled once.
+            values are solved in one batch, compiled once; not with `resample` or `train`.
         train: recipes trained for every value, shown as ``trained:RECIPE``; RECIPE@STAGE is the policy as it was
             after that stage.
         lines: label -> further overrides; where given, every method has a line for each.
@@ -77,6 +77,11 @@ class Sweep:
     with_channels: bool = False
     train: tuple[str, ...] = ()
     lines: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"": {}})
+
+    def __post_init__(self) -> None:
+        """ValueError where `with_channels` meets what needs a system of its own for every value."""
+        if self.with_channels and (self.resample or self.train):
+            raise ValueError(f"sweep {self.title!r}: with_channels goes with neither resample nor train; drop one")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,13 +53,13 @@ class BatchResult:
 
     def part(self, rows: slice) -> BatchResult:
         """What belongs to some of the channels."""
-        pick = lambda array: array[rows]  # noqa: E731
+        utility = self.utility[rows]
         return BatchResult(
-            arrays={name: pick(array) for name, array in self.arrays.items()},
-            utility=pick(self.utility),
-            violated=pick(self.violated),
-            status=pick(self.status),
-            seconds=self.seconds * len(pick(self.utility)) / len(self.utility),
+            arrays={name: array[rows] for name, array in self.arrays.items()},
+            utility=utility,
+            violated=self.violated[rows],
+            status=self.status[rows],
+            seconds=self.seconds * len(utility) / len(self.utility),
             compile_seconds=self.compile_seconds,
         )
 
