@@ -49,13 +49,18 @@ def labelling(file: Path) -> str:
         gap = row.get("largest_gap_of_batched", "")
         rows.append({"method": row["name"], "best_seconds": best, "per_second": 1 / best, "gap": gap})
         ratios = {
-            name.removeprefix("ratio_to_").replace("_", " ").replace("slsqp", "SLSQP").replace("ipopt", "Ipopt"): v
-            for name, v in row.items()
+            name.removeprefix("ratio_to_").replace("_", " ").replace("slsqp", "SLSQP").replace("ipopt", "Ipopt"): (
+                f"{best_ratio:,.0f} ({row[f'median_{name}']:,.0f})"
+            )
+            for name, best_ratio in row.items()
             if name.startswith("ratio_")
         }
         if ratios:
-            listed = ", ".join(f"{name} {value:,.0f}" for name, value in ratios.items())
-            sentences.append(f"- {row['name']} is faster than others by these factors: {listed}.")
+            listed = ", ".join(f"{name} {value}" for name, value in ratios.items())
+            sentences.append(
+                f"- {row['name']} is faster than others by these factors, best run against best run (median against "
+                f"median): {listed}."
+            )
     labels = {
         "best_seconds": "time per label (best run)",
         "per_second": "labels per second",

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.optimize import linprog
+from scipy.optimize import brentq, linprog
 
 from wirelax.solvers import greedy_schedule, make_noma_problem, random_schedule
 
@@ -36,7 +36,8 @@ def network(form, min_rate, key):
     raw = jax.random.exponential(keys[3], slots.user.shape) * slots.used
     share = raw / raw.sum()
     power = simplex.power(share)
-    poor = problem.equal_power(slots) * jax.random.uniform(keys[3], slots.user.shape) ** 8
+    poor = slots.used * jax.random.uniform(keys[3], slots.user.shape) ** 8
+    poor *= TOTAL / poor.sum()
     return {
         "gain": slots.gain,
         "used": slots.used,
@@ -47,10 +48,24 @@ def network(form, min_rate, key):
         "back": simplex.share(power),
         "rates": problem.slot_rates(slots, power),
         "least_rates": problem.slot_rates(slots, simplex.least),
+        "spread": simplex.spread,
+        "price": simplex.price,
+        "poor": poor,
         "same": simplex.repair(power),
         "repaired": simplex.repair(poor),
         "repaired_rates": problem.slot_rates(slots, simplex.repair(poor)),
+        "nothing": simplex.repair(simplex.least * 0.5),
+        "slope": jax.grad(lambda p: jnp.sin(simplex.repair(p)).sum())(poor),
+        "difference": difference(lambda p: jnp.sin(simplex.repair(p)).sum(), poor, slots.used),
     }
+
+
+def difference(function, power, used):
+    """Central differences in the used slots, 0 in the others."""
+    step = 1e-7
+    change = jnp.eye(power.size).reshape(-1, *power.shape) * step
+    slope = jax.vmap(lambda d: (function(power + d) - function(power - d)) / (2 * step))(change)
+    return jnp.where(used, slope.reshape(power.shape), 0.0)
 
 
 @functools.cache
@@ -107,6 +122,39 @@ def test_repair_keeps_feasible_powers_and_makes_others_feasible(form):
         np.testing.assert_allclose(net["same"], net["power"], rtol=1e-9)
         np.testing.assert_allclose(net["repaired"].sum(), TOTAL, rtol=1e-12)
         assert (net["repaired_rates"][net["used"]] >= 0.01 * (1 - 1e-12)).all()
+
+
+@pytest.mark.parametrize("form", MARKED)
+def test_repair_is_the_kullback_leibler_projection_of_the_excess(form):
+    """Excess in W of a pair's own power, q0 exp(-level price), the level by root finding."""
+    for net in built(form, 0.01):
+        kept, dear = [], []
+        for i, j in np.argwhere(net["used"]):
+            excess = np.linalg.solve(net["spread"][i], net["poor"][i] - net["least"][i])[j]
+            own = net["spread"][i][j, j]
+            kept.append(max(excess, 0.0) * own)
+            dear.append(net["price"][i, j] / own)
+        kept, dear = np.array(kept), np.array(dear)
+        budget = TOTAL - net["least"].sum()
+
+        def over(level, kept=kept, dear=dear, budget=budget):
+            return (dear * kept * np.exp(-level * dear)).sum() - budget
+
+        level = brentq(over, 0.0, 1e3, xtol=1e-14) if over(0.0) > 0 else 0.0
+        excess = np.zeros_like(net["poor"])
+        own = net["spread"][:, range(3), range(3)]
+        excess[net["used"]] = kept * np.exp(-level * dear)
+        wanted = net["least"] + np.einsum("ijl,il->ij", net["spread"], excess / own)
+        np.testing.assert_allclose(net["repaired"], wanted, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("form", MARKED)
+def test_repair_has_derivatives_and_copes_with_no_excess_at_all(form):
+    """Derivatives in directions that keep the total: feasible powers of less or more are treated differently."""
+    for net in built(form, 0.01):
+        slope, difference = (net[name][net["used"]] for name in ("slope", "difference"))
+        np.testing.assert_allclose(slope - slope.mean(), difference - difference.mean(), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(net["nothing"].sum(), TOTAL, rtol=1e-12)
 
 
 def test_an_infeasible_schedule_keeps_finite_powers_that_sum_up():

@@ -20,6 +20,8 @@ PARTS = ("search", "solvers", "interior-point", "kernels")
 
 BOUND_REPEATS = 4
 """Times the repeats of the rest, for the machine's bounds: they are short, and their best run counts."""
+LOOP_ROUNDS = 2
+"""The same for interior point against loops: short batches against long loops need many turns to be compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +120,9 @@ def run(
     if "interior-point" in only:
         say(f"interior point against SciPy ({sizes.noma_channels} channels)")
         results += interior_point_rows(
-            channels=sizes.noma_channels, scipy_channels=sizes.scipy_channels, repeats=min(3, sizes.repeats)
+            channels=sizes.noma_channels,
+            scipy_channels=sizes.scipy_channels,
+            repeats=LOOP_ROUNDS * sizes.repeats,
         )
     if "kernels" in only:
         say(f"kernels: SINR and rate of {sizes.networks} networks")

@@ -22,6 +22,10 @@ from wirelax.kernels import InterferenceGain, ordered_sic_sinr, rate, sic_order,
 
 __all__ = ["NomaProblem", "QosSimplex", "Slots", "make_noma_problem"]
 
+NO_SHARE = -1e9
+"""Log of a share that is 0; finite, so that derivatives are."""
+REPAIR_STEPS = 12
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, kw_only=True)
@@ -93,12 +97,29 @@ class QosSimplex:
     def repair(self, power: Float[Array, "subchannel slot"]) -> Float[Array, "subchannel slot"]:
         """The powers where they are feasible, else feasible ones near them: missed rates are raised to R_min.
 
-        Excess below 0 is set to 0 and what that cost is taken from the others in proportion.
+        Excess q0 below 0 is set to 0. What that costs is taken from the others by Kullback-Leibler projection on
+        the budget, q = q0 exp(-level price), price in W of all power per W of the pair's own: most is taken from
+        where power makes the R_min of weaker users dear. Powers that do not spend the budget are raised in
+        proportion. Even shares where no excess is left.
         """
         share = jnp.maximum(self.share(power), 0.0)
-        total = share.sum()
-        even = self.used / jnp.maximum(self.used.sum(), 1)
-        return self.power(jnp.where(total > 0, share / jnp.where(total > 0, total, 1.0), even))
+        left = share > 0
+        even = jnp.where(self.used, -jnp.log(jnp.maximum(self.used.sum(), 1)), NO_SHARE)
+        log_share = jnp.where(left, jnp.log(jnp.where(left, share, 1.0)), jnp.where(left.any(), NO_SHARE, even))
+        price = self.price / jnp.diagonal(self.spread, axis1=-2, axis2=-1)
+
+        def newton(level: Array) -> Array:
+            logits = (log_share - level * price).reshape(-1)
+            mean_price = jnp.vdot(jax.nn.softmax(logits), price.reshape(-1))
+            level += jax.nn.logsumexp(logits) / jax.lax.stop_gradient(mean_price)
+            return jnp.where(level > 0, level, 0.0)
+
+        # Log of a sum of exponentials: convex in the level, so Newton steps from 0 never pass the root.
+        level = jax.lax.fori_loop(0, REPAIR_STEPS, lambda _, level: newton(level), jnp.zeros_like(self.budget))
+        # One more from a constant, whose derivative is that of the root.
+        level = newton(jax.lax.stop_gradient(level))
+        logits = log_share - level * price
+        return self.power(jax.nn.softmax(logits.reshape(-1)).reshape(logits.shape))
 
 
 @jax.tree_util.register_dataclass
