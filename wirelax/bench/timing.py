@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 import jax
 
-__all__ = ["Row", "Timing", "compile_apart", "measure", "row"]
+from wirelax.batching import OverCores
+
+__all__ = ["Row", "Timing", "compile_apart", "compile_over_cores", "measure", "row"]
 
 Row = dict[str, Any]
 """One measured line of the result: plain Python values, ready for JSON."""
@@ -36,6 +38,12 @@ def compile_apart(function: Callable[..., Any], *args: Any) -> tuple[Callable[[]
     compiled = lowered.compile()
     seconds = time.perf_counter() - start
     return lambda: compiled(*args), seconds
+
+
+def compile_over_cores(function: Callable[[Any], Any], batch: Any) -> tuple[Callable[[], Any], float]:
+    """`compile_apart` of a function of a batch, whose parts then run on all cores (`wirelax.batching.OverCores`)."""
+    compiled = OverCores.compile(function, batch)
+    return lambda: compiled(batch), compiled.compile_seconds
 
 
 def measure(calls: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, Timing]:

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from wirelax.batching import OverCores, map_chunks
 from wirelax.systems.base import System
 from wirelax.types import Channel, Method, Solution, Status
 
@@ -80,21 +81,24 @@ def sample_channels(system: System, count: int, seed: int) -> dict[str, np.ndarr
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
-def _batched(system: System, method: Method) -> Callable[[Any, Channel, jax.Array], Any]:
+def _batched(system: System, method: Method) -> Callable[[tuple[Channel, jax.Array], Any], Any]:
     """Solutions, metrics and violations of a batch, as one function to compile."""
 
     def evaluate(channel: Channel, solution: Solution):
         metrics = system.metrics(solution.allocation, channel)
         return dict(metrics), dict(system.violations(solution.allocation, channel))
 
-    def run(state: Any, channels: Channel, keys: jax.Array):
-        if method.over == "vmap" and method.chunk is None:
-            solutions = jax.vmap(method.solve, in_axes=(None, 0, 0))(state, channels, keys)
-        elif method.over != "batch":
-            size = None if method.over == "map" else min(method.chunk or 1, len(keys))
-            solutions = jax.lax.map(lambda pair: method.solve(state, *pair), (channels, keys), batch_size=size)
-        else:
+    def run(batch: tuple[Channel, jax.Array], state: Any):
+        channels, keys = batch
+        one = lambda pair: method.solve(state, *pair)  # noqa: E731
+        if method.over == "batch":
             solutions = method.solve(state, channels, keys)
+        elif method.over == "map":
+            solutions = jax.lax.map(one, batch)
+        elif method.chunk is None:
+            solutions = jax.vmap(one)(batch)
+        else:
+            solutions = map_chunks(one, batch, method.chunk)
         return solutions, *jax.vmap(evaluate)(channels, solutions)
 
     return run
@@ -153,14 +157,15 @@ def solve_batch(
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; wanted a positive number of channels")
     size = _batch_size(channels, count, batch_size)
+    parts = None if method.over == "map" or method.chunk else 1  # XLA itself spreads one large vmap
     state = jax.tree.map(jnp.asarray, method.load())
     chunks, seconds, compiled, compile_seconds = [], 0.0, None, 0.0
     for start in range(0, count, size):
         chunk = {name: jnp.asarray(_rows(array, start, size)) for name, array in channels.items()}
-        arguments = (state, chunk, _keys(seed, start, size))
+        arguments = ((chunk, _keys(seed, start, size)), state)
         if compiled is None:
             began = time.perf_counter()
-            compiled = jax.jit(_batched(system, method)).lower(*arguments).compile()
+            compiled = OverCores.compile(_batched(system, method), *arguments, parts=parts)
             compile_seconds = time.perf_counter() - began
         found, elapsed = (_timed_warm if start == 0 else _timed)(compiled, arguments)
         seconds += elapsed * min(1.0, (count - start) / size)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
+from wirelax.batching import OverCores
 from wirelax.policies import Standardiser, budgeted_power
 from wirelax.solvers.energy_efficiency import exhaustive_polish
 from wirelax.solvers.exhaustive import search_with_assignments
@@ -29,6 +30,7 @@ from wirelax.training.batches import fresh, rows
 from wirelax.training.loop import LoopConfig
 from wirelax.training.losses import classify_and_regress, expected_utility, label_weights
 from wirelax.training.recipe import Recipe, Stage
+from wirelax.types import Channel
 
 if TYPE_CHECKING:
     from wirelax.systems.hetnet_ee.system import HetNetEE
@@ -68,16 +70,12 @@ def make_labels(
     keys = jax.vmap(lambda i: jax.random.fold_in(stream, i))(jnp.arange(count))
     channels = jax.jit(jax.vmap(system.sample))(keys)
 
-    @jax.jit
-    def label(channels):
-        def one(channel):
-            best, each = search_with_assignments(system.problem(channel), **grid)
-            assert each is not None
-            return best.utility, each.utility, each.allocation["power_w"]
+    def label(channel: Channel) -> tuple[Array, Array]:
+        _, each = search_with_assignments(system.problem(channel), **grid)
+        assert each is not None
+        return each.utility, each.allocation["power_w"]
 
-        return jax.lax.map(one, channels)
-
-    _, value, power_w = label(channels)
+    value, power_w = OverCores.compile(partial(jax.lax.map, label), channels)(channels)
     gap = mean_gap_to_polish(system, jax.tree.map(lambda leaf: leaf[:GAP_CHANNELS], channels), value.max(1), grid)
     fraction = power_w / jnp.asarray(system.max_power_w)[:, None]
     log_power = jnp.where(fraction > 0, jnp.log10(jnp.where(fraction > 0, fraction, 1.0)), OFF_LOG_POWER)
@@ -88,8 +86,8 @@ def make_labels(
 
 def mean_gap_to_polish(system: HetNetEE, channels: Mapping[str, Array], value: Array, grid: Mapping[str, Any]) -> float:
     """Mean relative distance of grid optima below the polished ones."""
-    polish = jax.jit(lambda c: jax.lax.map(lambda one: exhaustive_polish(system.problem(one), **grid).utility, c))
-    polished = polish(channels)
+    polish = lambda channel: exhaustive_polish(system.problem(channel), **grid).utility  # noqa: E731
+    polished = OverCores.compile(partial(jax.lax.map, polish), channels)(channels)
     return float(jnp.mean(1 - value[: len(polished)] / polished))
 
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
+from wirelax.batching import OverCores, map_chunks
 from wirelax.policies import Standardiser
 from wirelax.solvers.noma_power import CHUNK, noma_power
 from wirelax.systems.noma.channel import sample_mixed
@@ -60,16 +61,16 @@ def make_labels(
     keys = jax.vmap(lambda i: jax.random.fold_in(stream, i))(jnp.arange(count))
     channels = jax.jit(jax.vmap(lambda key: sample_mixed(system.config, system.munich, key=key)))(keys)
 
-    def label(channel: Channel, key: PRNGKeyArray) -> tuple[Array, Array]:
+    def label(pair: tuple[Channel, PRNGKeyArray]) -> tuple[Array, Array]:
+        channel, key = pair
         problem = system.problem(channel)
         slots = problem.slots(channel["assignment"])
         found = noma_power(problem, slots, starts=1, key=key)
         return slots.scatter(found.allocation["power_w"], problem.num_users), found.feasible
 
-    run = jax.jit(lambda c, k: jax.lax.map(lambda pair: label(*pair), (c, k), batch_size=CHUNK))
-    compiled = run.lower(channels, keys).compile()
+    run = OverCores.compile(lambda batch: map_chunks(label, batch, CHUNK), (channels, keys))
     began = time.perf_counter()
-    power_w, feasible = jax.block_until_ready(compiled(channels, keys))
+    power_w, feasible = run((channels, keys))
     notes = {
         "labels_per_second": count / (time.perf_counter() - began),
         "infeasible": int(count - feasible.sum()),
