@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from wirelax.training import LoopConfig, classify_and_regress, expected_utility, fresh, label_weights, rows, train
+from wirelax.training import LoopConfig, classify_and_regress, expected_utility, fresh, held_out, label_weights, rows, train
 
 
 def squared(params, batch, key):
@@ -54,6 +54,12 @@ def test_fresh_batches_differ_and_rows_come_from_the_data(data):
         index = np.flatnonzero((np.asarray(data["x"]) == np.asarray(x)).all(1))
         assert len(index) == 1
         assert data["y"][index[0]] == y
+
+
+def test_held_out_rows_are_never_trained_on():
+    batch = held_out(300, 200, fraction=0.25)({"row": jnp.arange(40)}, jax.random.key(0))
+    assert set(np.asarray(batch["train"]["row"])) == set(range(30))
+    assert set(np.asarray(batch["held_out"]["row"])) == set(range(30, 40))
 
 
 def test_losses_against_numpy():

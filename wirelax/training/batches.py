@@ -11,27 +11,31 @@ from jaxtyping import PRNGKeyArray
 __all__ = ["fresh", "held_out", "rows"]
 
 
+def _draw(data: Any, key: PRNGKeyArray, size: int, start: int, stop: int) -> Any:
+    index = jax.random.randint(key, (size,), start, stop)
+    return jax.tree.map(lambda leaf: leaf[index], data)
+
+
+def _count(data: Any) -> int:
+    return len(jax.tree.leaves(data)[0])
+
+
 def rows(batch_size: int) -> Callable[[Any, PRNGKeyArray], Any]:
     """Uniform draws, with replacement, of rows of a pytree with a common leading axis."""
-
-    def draw(data: Any, key: PRNGKeyArray) -> Any:
-        count = len(jax.tree.leaves(data)[0])
-        index = jax.random.randint(key, (batch_size,), 0, count)
-        return jax.tree.map(lambda leaf: leaf[index], data)
-
-    return draw
+    return lambda data, key: _draw(data, key, batch_size, 0, _count(data))
 
 
 def held_out(batch_size: int, held_out_size: int, fraction: float = 0.1) -> Callable[[Any, PRNGKeyArray], Any]:
     """``{"train": rows, "held_out": rows}``: the last `fraction` of the data is never trained on."""
-    train, test = rows(batch_size), rows(held_out_size)
 
     def draw(data: Any, key: PRNGKeyArray) -> Any:
-        count = len(jax.tree.leaves(data)[0])
+        count = _count(data)
         split = count - max(1, int(fraction * count))
-        first, last = jax.tree.map(lambda leaf: leaf[:split], data), jax.tree.map(lambda leaf: leaf[split:], data)
         train_key, test_key = jax.random.split(key)
-        return {"train": train(first, train_key), "held_out": test(last, test_key)}
+        return {
+            "train": _draw(data, train_key, batch_size, 0, split),
+            "held_out": _draw(data, test_key, held_out_size, split, count),
+        }
 
     return draw
 

@@ -40,6 +40,8 @@ TARGET_MARGIN = 1.2
 ACCEPTED_SHORTFALL = 1e-4
 """Mean log shortfall at which the multiplier stays where it is: at most 0.055 % of pairs are below R_min then."""
 FIRST_MULTIPLIER = 10.0
+HELD_OUT = 50
+"""Labels never trained on that every step is also measured on; what is logged is the mean over many steps."""
 OTHER_SIZES = ((10, 30), (25, 20))
 """Subchannels and users that the equivariant network also sees: paper 2's largest."""
 
@@ -191,7 +193,7 @@ def _recipe(system: Noma, plan: _Plan) -> Recipe:
             return Stage(name=name, loss=loss, batches=batches, loop=config)
 
         paper: dict[str, Any] = {"optimizer": "rmsprop", "learning_rate": plan.learning_rate}
-        found = [stage(0, "supervised", losses.supervised, held_out(plan.batch, 200), **paper)]
+        found = [stage(0, "supervised", losses.supervised, held_out(plan.batch, HELD_OUT), **paper)]
         if plan.fine_tuned:
             loss = partial(losses.rate, constrained=plan.fine_tuned == "primal-dual")
             found.append(stage(1, plan.fine_tuned, loss, draw, learning_rate=1e-3, warmup_steps=50))
