@@ -3,11 +3,12 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import LinearConstraint, linprog, minimize
 
-from wirelax.solvers import make_noma_problem, noma_power, random_schedule
+from wirelax.solvers import InteriorPointOptions, make_noma_problem, noma_power, random_schedule
 from wirelax.types import Status
 
 from .test_noma_problem import EPS, FORMS, NOISE, TOTAL, constraints
@@ -119,3 +120,32 @@ def test_no_grid_point_is_better_on_two_subchannels(form):
             assert utility >= max(sum_rate(best, gain, form), polished) - 1e-6
             compared += 1
     assert compared >= 12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_derivatives_of_the_optimum_are_those_of_differences(form, x64):
+    """Powers and sum rate by gains and by R_min, without a step of the solver unrolled."""
+    options = InteriorPointOptions(barrier_decrease=0.1, max_iterations=150, tolerance=1e-10, implicit=True)
+    key = jax.random.key(4)
+    gain = jax.random.exponential(key, (3, 4))
+    schedule = random_schedule(gain, 3, 4, key=key)
+
+    def optimum(theta):
+        problem = make_noma_problem(
+            gain * jnp.exp(theta[1:].reshape(gain.shape)),
+            interference_gain=form,
+            total_power_w=TOTAL,
+            min_rate=theta[0],
+        )
+        slots = problem.slots(schedule)
+        found = noma_power(problem, slots, starts=1, key=key, options=options)
+        return jnp.append(slots.scatter(found.allocation["power_w"], 4).ravel(), found.utility)
+
+    theta = jnp.zeros(1 + gain.size).at[0].set(0.05)
+    steps = 1e-4 * jnp.eye(theta.size)
+    solve = jax.jit(jax.vmap(optimum))
+    differences = (solve(theta + steps) - solve(theta - steps)).T / 2e-4
+    slope = jax.jit(jax.jacrev(optimum))(theta)
+    assert jnp.abs(differences[-1]).max() > 0.1
+    np.testing.assert_allclose(slope, differences, rtol=1e-3, atol=1e-4)

@@ -5,7 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from wirelax.training import LoopConfig, classify_and_regress, expected_utility, fresh, held_out, label_weights, rows, train
+from wirelax.training import (
+    LoopConfig,
+    classify_and_regress,
+    expected_utility,
+    fresh,
+    held_out,
+    label_weights,
+    rows,
+    train,
+)
 
 
 def squared(params, batch, key):
