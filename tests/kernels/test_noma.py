@@ -8,11 +8,13 @@ import pytest
 from wirelax.kernels import ordered_sic_sinr, sic_order, sic_sinr
 
 FORMS = ("receiver", "paper")
+SINR = jax.jit(sic_sinr, static_argnums=5)
 
 
 def reference(gain, power, scheduled, noise, residual, form):
     """Double loop over the users of one subchannel, float64; ties by index."""
-    users = [j for j in range(len(gain)) if scheduled[j]]
+    gain, power = np.asarray(gain, float), np.asarray(power, float)
+    users = np.flatnonzero(scheduled)
     sinr = np.zeros(len(gain))
     for j in users:
         heard = noise
@@ -29,31 +31,28 @@ def reference(gain, power, scheduled, noise, residual, form):
 def draw(seed, batch, users):
     rng = np.random.default_rng(seed)
     gain = rng.exponential(size=(batch, users))
-    return (
-        jnp.asarray(gain),
-        jnp.asarray(rng.uniform(0, 3, (batch, users))),
-        jnp.asarray(rng.random((batch, users)) < 0.6),
-    )
+    power, scheduled = rng.uniform(0, 3, (batch, users)), rng.random((batch, users)) < 0.6
+    return gain.astype(np.float32), power.astype(np.float32), scheduled
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("users", [1, 2, 3, 10])
 def test_equals_the_loop(form, users):
     gain, power, scheduled = draw(users, 40, users)
-    found = jax.jit(sic_sinr, static_argnums=5)(gain, power, scheduled, 0.1, 0.05, form)
+    found = SINR(gain, power, scheduled, 0.1, 0.05, form)
     wanted = [reference(g, p, s, 0.1, 0.05, form) for g, p, s in zip(gain, power, scheduled, strict=True)]
     np.testing.assert_allclose(found, wanted, rtol=2e-6)
 
 
 def test_two_users_are_eq_5_and_three_are_eq_6(x64):
     """Paper 2, eqs. (5) and (6), user 1 strongest: the residual of weaker users, the signals of stronger ones."""
-    g, p, noise, eps = jnp.array([3.0, 2.0, 0.5]), jnp.array([0.3, 1.0, 4.0]), 0.1, 0.05
-    everyone = jnp.ones(3, bool)
-    two = sic_sinr(g[:2], p[:2], everyone[:2], noise, eps, "paper")
+    g, p, noise, eps = np.array([3.0, 2.0, 0.5]), np.array([0.3, 1.0, 4.0]), 0.1, 0.05
+    everyone = np.ones(3, bool)
+    two = SINR(g[:2], p[:2], everyone[:2], noise, eps, "paper")
     np.testing.assert_allclose(
         two, [p[0] * g[0] / (eps * p[1] * g[1] + noise), p[1] * g[1] / (p[0] * g[0] + noise)], rtol=1e-12
     )
-    three = sic_sinr(g, p, everyone, noise, eps, "paper")
+    three = SINR(g, p, everyone, noise, eps, "paper")
     wanted = [
         p[0] * g[0] / (eps * (p[1] * g[1] + p[2] * g[2]) + noise),
         p[1] * g[1] / (eps * p[2] * g[2] + p[0] * g[0] + noise),
@@ -66,8 +65,8 @@ def test_two_users_are_eq_5_and_three_are_eq_6(x64):
 def test_permuting_users_permutes_the_sinr(form):
     gain, power, scheduled = draw(5, 1, 8)
     shuffle = np.random.default_rng(0).permutation(8)
-    found = sic_sinr(gain[0], power[0], scheduled[0], 0.1, 0.05, form)
-    moved = sic_sinr(gain[0][shuffle], power[0][shuffle], scheduled[0][shuffle], 0.1, 0.05, form)
+    found = SINR(gain[0], power[0], scheduled[0], 0.1, 0.05, form)
+    moved = SINR(gain[0][shuffle], power[0][shuffle], scheduled[0][shuffle], 0.1, 0.05, form)
     np.testing.assert_allclose(moved, found[shuffle], rtol=1e-6)
 
 
@@ -86,11 +85,11 @@ def test_gradients(form, check_gradients):
 @pytest.mark.parametrize("form", FORMS)
 def test_finite_at_ties_zero_power_and_zero_gain(form):
     gain, scheduled = jnp.array([1.0, 1.0, 0.0, 1.0]), jnp.array([True, True, True, False])
+    run = jax.jit(jax.value_and_grad(lambda g, p: jnp.log1p(sic_sinr(g, p, scheduled, 0.1, 0.05, form)).sum(), (0, 1)))
     for power in (jnp.zeros(4), jnp.ones(4)):
-        run = lambda g, p: jnp.log1p(sic_sinr(g, p, scheduled, 0.1, 0.05, form)).sum()  # noqa: E731
-        for leaf in jax.tree.leaves(jax.value_and_grad(run, (0, 1))(gain, power)):
+        for leaf in jax.tree.leaves(run(gain, power)):
             assert np.isfinite(leaf).all()
-    tied = sic_sinr(gain, jnp.ones(4), scheduled, 0.1, 0.0, form)
+    tied = SINR(gain, jnp.ones(4), scheduled, 0.1, 0.0, form)
     np.testing.assert_allclose(tied[:2], [1 / 0.1, 1 / 1.1], rtol=1e-6)
     assert tied[3] == 0
 
@@ -103,7 +102,7 @@ def test_jit_equals_eager_on_a_large_batch_of_three_users():
 
 def test_float32_is_right_at_ninety_db():
     gain, power = jnp.array([1e3, 1e-6]), jnp.array([1.0, 1.0])
-    found = sic_sinr(gain, power, jnp.ones(2, bool), 1e-9, 0.05, "paper")
+    found = SINR(gain, power, jnp.ones(2, bool), 1e-9, 0.05, "paper")
     np.testing.assert_allclose(found, reference(gain, power, [1, 1], 1e-9, 0.05, "paper"), rtol=1e-5)
 
 

@@ -49,7 +49,7 @@ def test_float64_is_right_to_float64(x64):
 
 def test_nobody_served_is_no_signal_but_still_interference():
     gain, power = jnp.ones((1, 2, 2)), jnp.ones((2, 1))
-    got = assigned_sinr(gain, jnp.asarray([[0], [-1]]), power, 1.0)
+    got = COMPILED(gain, jnp.asarray([[0], [-1]]), power, 1.0)
     np.testing.assert_array_equal(got, [[0.5], [0.0]])
     nobody = COMPILED(*network(1)[:1], jnp.full((3, 2), -1), network(1)[2], NOISE_W)
     np.testing.assert_array_equal(nobody, np.zeros((3, 2)))

@@ -1,5 +1,6 @@
 """Linear algebra of the interior-point method: blocks against full matrices, and where a block is indefinite."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -33,11 +34,12 @@ def test_definite_blocks_are_solved_as_full_matrices_are(exact, x64):
     hessian, jacobian, sigma, equal, right, c = map(jnp.asarray, blocks_of(np.random.default_rng(0), True))
     kkt = np.block([[full(hessian), -np.asarray(equal).T], [np.asarray(equal), np.zeros((1, 1))]])
     wanted = np.linalg.solve(kkt, np.concatenate([right, -c]))
-    dx, dy, good, curvature = Blocks(3).solve(Kkt(hessian, jacobian, sigma, jnp.zeros(()), equal, right, c), exact)
+    solve = jax.jit(lambda structure, kkt: structure.solve(kkt, exact), static_argnums=0)
+    dx, dy, good, curvature = solve(Blocks(3), Kkt(hessian, jacobian, sigma, jnp.zeros(()), equal, right, c))
     np.testing.assert_allclose(np.concatenate([dx, dy]), wanted, rtol=1e-7)
     np.testing.assert_allclose(curvature, wanted[:12] @ full(hessian) @ wanted[:12], rtol=1e-7)
-    dense = Dense().solve(
-        Kkt(jnp.asarray(full(hessian)), jnp.zeros((1, 12)), jnp.ones(1), jnp.zeros(()), equal, right, c), exact
+    dense = solve(
+        Dense(), Kkt(jnp.asarray(full(hessian)), jnp.zeros((1, 12)), jnp.ones(1), jnp.zeros(()), equal, right, c)
     )
     assert good
     assert dense[2]
@@ -48,14 +50,14 @@ def test_indefinite_blocks_give_descent_unless_exact(x64):
     """Without an equality the step must go down the gradient -right; the exact one solves the system as it is."""
     hessian, jacobian, sigma, _, right, _ = map(jnp.asarray, blocks_of(np.random.default_rng(1), False))
     kkt = Kkt(hessian, jacobian, sigma, jnp.zeros(()), jnp.zeros((0, 12)), right, jnp.zeros(0))
-    dx, _, good, _ = Blocks(3).solve(kkt)
+    dx, _, good, _ = jax.jit(Blocks(3).solve)(kkt)
     assert good
     assert np.isfinite(dx).all()
     for block in range(4):
         rows = slice(3 * block, 3 * block + 3)
         assert dx[rows] @ right[rows] > 0
     definite = [0, 1, 3]  # block 2 is singular
-    exact, _, _, _ = Blocks(3).solve(kkt, exact=True)
+    exact, _, _, _ = jax.jit(lambda kkt: Blocks(3).solve(kkt, exact=True))(kkt)
     for block in definite:
         rows = slice(3 * block, 3 * block + 3)
         np.testing.assert_allclose(exact[rows], np.linalg.solve(hessian[block], right[rows]), rtol=1e-6)

@@ -169,11 +169,11 @@ def test_an_infeasible_schedule_keeps_finite_powers_that_sum_up():
 def test_schedules_fill_what_the_quotas_allow(shape, most):
     gain = jax.random.exponential(jax.random.key(0), shape)
     quota = 4
-    for schedule in (random_schedule(gain, 3, quota, key=jax.random.key(1)), greedy_schedule(gain, 3, quota)):
-        schedule = np.asarray(schedule)
+    both = jax.jit(lambda g, k: (random_schedule(g, 3, quota, key=k), greedy_schedule(g, 3, quota)))
+    drawn, greedy = map(np.asarray, both(gain, jax.random.key(1)))
+    for schedule in (drawn, greedy):
         assert (schedule.sum(1) <= most).all()
         assert (schedule.sum(0) <= quota).all()
-    drawn = np.asarray(random_schedule(gain, 3, quota, key=jax.random.key(1)))
     assert drawn.sum() == min(shape[0] * most, shape[1] * quota)
 
 
@@ -185,15 +185,21 @@ def test_greedy_takes_the_strongest():
 def test_slots_are_in_sic_order_and_scatter_back():
     gain = jnp.array([[1.0, 5.0, 3.0, 4.0], [2.0, 2.0, 1.0, 0.5]])
     assignment = jnp.array([[True, True, False, True], [True, True, False, False]])
-    problem = make_noma_problem(gain)
-    slots = jax.jit(problem.slots)(assignment)
-    np.testing.assert_array_equal(slots.user, [[1, 3, 0], [0, 1, -1]])
-    np.testing.assert_array_equal(slots.assignment(4), assignment)
-    power = jnp.where(assignment, gain, 0.0)
-    np.testing.assert_array_equal(slots.scatter(slots.gather(power), 4), power)
-    np.testing.assert_allclose(
-        problem.slot_utility(slots, slots.gather(power)), problem.utility(assignment, power), 1e-6
-    )
+    power = np.where(assignment, gain, 0.0)
+
+    @jax.jit
+    def seen(gain, power):
+        problem = make_noma_problem(gain)
+        slots = problem.slots(assignment)
+        back = slots.scatter(slots.gather(power), 4)
+        utilities = problem.slot_utility(slots, slots.gather(power)), problem.utility(assignment, power)
+        return slots.user, slots.assignment(4), back, utilities
+
+    user, again, back, utilities = seen(gain, power)
+    np.testing.assert_array_equal(user, [[1, 3, 0], [0, 1, -1]])
+    np.testing.assert_array_equal(again, assignment)
+    np.testing.assert_array_equal(back, power)
+    np.testing.assert_allclose(*utilities, 1e-6)
 
 
 def test_bad_input():

@@ -55,18 +55,19 @@ def test_a_diverging_loss_is_an_error(data):
 
 def test_fresh_batches_differ_and_rows_come_from_the_data(data):
     draw = fresh(lambda key: {"x": jax.random.normal(key, (3,))}, 5)
-    one, two = draw(None, jax.random.key(1)), draw(None, jax.random.key(2))
+    one, two = (jax.jit(draw)(None, jax.random.key(i)) for i in (1, 2))
     assert one["x"].shape == (5, 3)
     assert (one["x"] != two["x"]).all()
-    batch = rows(7)(data, jax.random.key(0))
+    batch = jax.device_get(jax.jit(rows(7))(data, jax.random.key(0)))
+    data = jax.device_get(data)
     for x, y in zip(batch["x"], batch["y"]):
-        index = np.flatnonzero((np.asarray(data["x"]) == np.asarray(x)).all(1))
+        index = np.flatnonzero((data["x"] == x).all(1))
         assert len(index) == 1
         assert data["y"][index[0]] == y
 
 
 def test_held_out_rows_are_never_trained_on():
-    batch = held_out(300, 200, fraction=0.25)({"row": jnp.arange(40)}, jax.random.key(0))
+    batch = jax.jit(held_out(300, 200, fraction=0.25))({"row": jnp.arange(40)}, jax.random.key(0))
     assert set(np.asarray(batch["train"]["row"])) == set(range(30))
     assert set(np.asarray(batch["held_out"]["row"])) == set(range(30, 40))
 
@@ -75,10 +76,9 @@ def test_losses_against_numpy():
     logits, values, targets = np.array([0.3, -1.0, 2.0]), np.array([1.0, 2.0]), np.array([0.5, 2.5])
     softmax = np.exp(logits) / np.exp(logits).sum()
     expected = -np.log(softmax[2]) + 0.25 + 0.25
-    found = classify_and_regress(jnp.array(logits), jnp.array(2), jnp.array(values), jnp.array(targets))
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(jax.jit(classify_and_regress)(logits, 2, values, targets), expected, rtol=1e-6)
     np.testing.assert_allclose(
-        expected_utility(jnp.array(logits), jnp.array([1.0, 2.0, 3.0])), softmax @ [1.0, 2.0, 3.0], rtol=1e-6
+        jax.jit(expected_utility)(logits, np.array([1.0, 2.0, 3.0])), softmax @ [1.0, 2.0, 3.0], rtol=1e-6
     )
-    weights = label_weights(jnp.array([1.0, 0.5, 0.0]))
+    weights = jax.jit(label_weights)(np.array([1.0, 0.5, 0.0]))
     np.testing.assert_allclose(weights, [1.02, 0.02, 0.02], atol=1e-6)
