@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
+from .compiling import quick_jit
+
 # Compiling is most of the time of the tests: workers and the processes they start share what they compiled.
 _CACHE = {
     "jax_compilation_cache_dir": str(Path(__file__).parents[1] / ".pytest_cache" / "xla"),
@@ -67,7 +69,7 @@ def check_gradients(x64):
             steps = step * jnp.eye(x.size)
             return jnp.moveaxis(jax.vmap(lambda s: (f(x + s) - f(x - s)) / (2 * step))(steps), 0, -1)
 
-        @jax.jit
+        @quick_jit
         def derivatives(*args):
             x, unravel = ravel_pytree(args)
 

@@ -7,10 +7,8 @@ import jax.numpy as jnp
 
 from wirelax import solvers
 
+from ..compiling import quick_jit
 from . import reference
-
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-"""Compiler options that halve the compile time, for cases that run on a few channels only."""
 
 
 def make_problems(gains, target=0.0, **changes):
@@ -34,7 +32,7 @@ def searches(levels, spacing="db", *, quick=False, plain=True):
         fast, each = solvers.search_with_assignments(problem, **grid)
         return fast, each, solvers.exhaustive_search_reference(problem, **grid) if plain else None
 
-    return jax.jit(functools.partial(jax.lax.map, one), compiler_options=QUICK if quick else None)
+    return (quick_jit if quick else jax.jit)(functools.partial(jax.lax.map, one))
 
 
 def in_chunks(solve, problems, chunk):

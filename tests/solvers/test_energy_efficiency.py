@@ -9,8 +9,9 @@ from wirelax.solvers import assignments, dinkelbach, energy_efficient_power, exh
 from wirelax.solvers.energy_efficiency import efficiency_steps
 from wirelax.types import Status
 
+from ..compiling import quick_jit
 from . import reference
-from .compiled import QUICK, default_search, in_chunks, make_problems
+from .compiled import default_search, in_chunks, make_problems
 
 CLASSES = assignments(3, 2, 2)
 
@@ -193,7 +194,7 @@ def test_every_step_raises_the_efficiency(x64, name):
         power_w = efficiency_steps(problems, choices, power_w, steps=1)
         return power_w, jax.vmap(lambda problem, a, p: problem.energy_efficiency(a, p))(problems, choices, power_w)
 
-    path = np.asarray(jax.jit(lambda p: jax.lax.scan(step, p, None, length=60)[1], compiler_options=QUICK)(power_w))
+    path = np.asarray(quick_jit(lambda p: jax.lax.scan(step, p, None, length=60)[1])(power_w))
     assert (np.diff(path, axis=0) >= -1e-12 * path[1:]).all()
     assert (path[-1] > path[0]).all()
 
@@ -242,7 +243,7 @@ def unstack(gains, solution):
 @functools.cache
 def compiled_dinkelbach():
     solve = functools.partial(dinkelbach, max_iterations=1000)
-    return jax.jit(functools.partial(jax.lax.map, solve), compiler_options=QUICK)
+    return quick_jit(functools.partial(jax.lax.map, solve))
 
 
 @pytest.mark.parametrize("circuit_power_w", [1.0, 10.0, 1e5])

@@ -8,9 +8,10 @@ import pytest
 from wirelax.solvers import InteriorPointOptions, NonlinearProgram, interior_point, multi_start
 from wirelax.types import Status
 
+from ..compiling import quick_jit
 from .hock_schittkowski import CASES
 
-QUICK = (71,)
+FAST = (71,)
 """The others are behind the slow mark: each is compiled anew."""
 
 
@@ -20,13 +21,14 @@ def program_of(case):
 
 
 def marked(case):
-    return pytest.param(case, id=f"HS{case.number}", marks=[] if case.number in QUICK else [pytest.mark.slow])
+    return pytest.param(case, id=f"HS{case.number}", marks=[] if case.number in FAST else [pytest.mark.slow])
 
 
 @pytest.mark.parametrize("case", [marked(case) for case in CASES])
 def test_hock_schittkowski(case, x64):
     """From the published start to the published optimum, in float64, at default options."""
-    found = jax.jit(lambda start: interior_point(program_of(case), start))(jnp.asarray(case.start))
+    solve = quick_jit(lambda start: interior_point(program_of(case), start))
+    found = solve(jnp.asarray(case.start))
     assert found.status == Status.CONVERGED
     np.testing.assert_allclose(found.utility, case.optimum, rtol=1e-6, atol=1e-6)
     x = found.allocation["x"]
@@ -65,7 +67,7 @@ def test_a_batch_is_water_filling_dense_and_in_blocks(block, noises):
     """In float32; blocks of 2 variables give what full matrices give."""
     program = NonlinearProgram(WATER.objective, WATER.equality, WATER.inequality, block)
     start = jnp.full(8, 1 / 8)
-    found = jax.jit(jax.vmap(lambda noise: interior_point(program, start, noise)))(jnp.asarray(noises))
+    found = quick_jit(jax.vmap(lambda noise: interior_point(program, start, noise)))(jnp.asarray(noises))
     assert (found.status == Status.CONVERGED).all()
     assert (found.residuals["infeasibility"] <= 1e-4).all()
     wanted = np.stack([water_filling(noise, 1.0) for noise in noises])
@@ -77,7 +79,7 @@ def test_a_batch_is_water_filling_dense_and_in_blocks(block, noises):
 @pytest.mark.slow
 def test_kkt_conditions_of_the_multipliers(x64, noises):
     """Stationarity, sign and complementarity of L = f - y c - z g, written out."""
-    found = jax.jit(jax.vmap(lambda noise: interior_point(WATER, jnp.full(8, 1 / 8), noise)))(jnp.asarray(noises))
+    found = quick_jit(jax.vmap(lambda noise: interior_point(WATER, jnp.full(8, 1 / 8), noise)))(jnp.asarray(noises))
     p, y, z = (np.asarray(found.allocation[k]) for k in ("x", "equality_multiplier", "inequality_multiplier"))
     np.testing.assert_allclose(-1 / (noises + p) - y - z, 0, atol=1e-6)
     assert (z >= 0).all()
@@ -123,7 +125,7 @@ def test_multi_start_takes_the_lowest_of_two_valleys(x64):
     program = NonlinearProgram(
         objective=lambda x, a: ((x**2 - 1) ** 2 + a * x).sum(), inequality=lambda x, a: jnp.concatenate([x + 2, 2 - x])
     )
-    run = jax.jit(lambda starts: multi_start(program, starts, 0.25))
+    run = quick_jit(lambda starts: multi_start(program, starts, 0.25))
     one, both = run(jnp.array([[1.5]])), run(jnp.array([[1.5], [-1.5]]))
     grid = np.linspace(-2, 2, 400_001)
     value = (grid**2 - 1) ** 2 + grid / 4
@@ -136,7 +138,7 @@ def test_multi_start_takes_the_lowest_of_two_valleys(x64):
 def test_an_infeasible_problem_is_reported_and_finite(x64):
     """x >= 1 and x <= args: infeasible below 1, one instance of the batch only."""
     program = NonlinearProgram(lambda x, top: (x**2).sum(), None, lambda x, top: jnp.concatenate([x - 1, top - x]))
-    found = jax.jit(jax.vmap(lambda top: interior_point(program, jnp.zeros(1), top)))(jnp.array([0.5, 2.0]))
+    found = quick_jit(jax.vmap(lambda top: interior_point(program, jnp.zeros(1), top)))(jnp.array([0.5, 2.0]))
     np.testing.assert_array_equal(found.status, [Status.INFEASIBLE, Status.CONVERGED])
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
     assert found.residuals["infeasibility"][0] > 0.1
@@ -144,7 +146,7 @@ def test_an_infeasible_problem_is_reported_and_finite(x64):
 
 def test_iteration_limit_is_reported(noises):
     options = InteriorPointOptions(max_iterations=2)
-    found = jax.jit(lambda n: interior_point(WATER, jnp.full(8, 1 / 8), n, options))(jnp.asarray(noises[0]))
+    found = quick_jit(lambda n: interior_point(WATER, jnp.full(8, 1 / 8), n, options))(jnp.asarray(noises[0]))
     assert (found.status, found.iterations) == (Status.ITERATION_LIMIT, 2)
 
 

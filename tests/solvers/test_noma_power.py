@@ -11,6 +11,7 @@ from scipy.optimize import LinearConstraint, linprog, minimize
 from wirelax.solvers import InteriorPointOptions, make_noma_problem, noma_power, random_schedule
 from wirelax.types import Status
 
+from ..compiling import quick_jit
 from .test_noma_problem import EPS, FORMS, NOISE, TOTAL, constraints
 
 MIN_RATE = 0.01
@@ -28,7 +29,7 @@ def solved(form, size, count, starts, double):
         return slots.gain, noma_power(problem, slots, starts=starts, key=start_key)
 
     with jax.enable_x64(double):
-        gain, found = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(2), count))
+        gain, found = (quick_jit if count <= 16 else jax.jit)(jax.vmap(one))(jax.random.split(jax.random.key(2), count))
     return np.asarray(gain, float), jax.device_get(found)
 
 

@@ -10,7 +10,7 @@ from scipy.optimize import brentq, linprog
 
 from wirelax.solvers import greedy_schedule, make_noma_problem, random_schedule
 
-from .compiled import QUICK
+from ..compiling import quick_jit
 
 NOISE, EPS, TOTAL = 0.1, 0.05, 10 ** (1.3)
 FORMS = ("receiver", "paper")
@@ -21,7 +21,7 @@ COUNT = 60
 @functools.cache
 def build(form):
     """Compiled: min_rate, keys -> networks, see `built`."""
-    return jax.jit(jax.vmap(functools.partial(network, form), (None, 0)), compiler_options=QUICK)
+    return quick_jit(jax.vmap(functools.partial(network, form), (None, 0)))
 
 
 def network(form, min_rate, key):

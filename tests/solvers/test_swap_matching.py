@@ -13,7 +13,7 @@ from wirelax.solvers.noma_schedule import random_schedule
 from wirelax.solvers.swap_matching import swap_deltas, swap_matching
 from wirelax.types import Status
 
-from .compiled import QUICK
+from ..compiling import quick_jit
 
 NOISE, RESIDUAL, POWER = 0.1, 0.05, 19.95
 FORMS = ("receiver", pytest.param("paper", marks=pytest.mark.slow))
@@ -74,7 +74,7 @@ def solved(form, shape, quotas, count, *, thin=False, weighted=False, even=False
 
     with jax.enable_x64(True):
         keys = jax.random.split(jax.random.key(5), count)
-        return jax.tree.map(np.asarray, jax.jit(jax.vmap(one), compiler_options=QUICK)(keys))
+        return jax.tree.map(np.asarray, quick_jit(jax.vmap(one))(keys))
 
 
 def general(form):

@@ -10,7 +10,7 @@ from wirelax.training import (
     classify_and_regress,
     expected_utility,
     fresh,
-    held_out,
+    held_out_rows,
     label_weights,
     rows,
     train,
@@ -67,9 +67,26 @@ def test_fresh_batches_differ_and_rows_come_from_the_data(data):
 
 
 def test_held_out_rows_are_never_trained_on():
-    batch = jax.jit(held_out(300, 200, fraction=0.25))({"row": jnp.arange(40)}, jax.random.key(0))
-    assert set(np.asarray(batch["train"]["row"])) == set(range(30))
-    assert set(np.asarray(batch["held_out"]["row"])) == set(range(30, 40))
+    data = {"row": jnp.arange(40)}
+    batch = jax.jit(rows(300, held_out=0.25))(data, jax.random.key(0))
+    assert set(np.asarray(batch["row"])) == set(range(30))
+    assert set(np.asarray(held_out_rows(data, 0.25)["row"])) == set(range(30, 40))
+
+
+def test_metrics_beside_the_loss_are_taken_after_every_chunk(data):
+    seen = []
+    config = LoopConfig(steps=20, chunk=10, checkpoint_every=10)
+    params = train(
+        squared,
+        {"w": jnp.zeros(3)},
+        data,
+        rows(8),
+        config,
+        report=lambda step, metrics: seen.append((step, metrics)),
+        evaluate=lambda params, data: {"whole": squared(params, data, None)[0]},
+    )
+    assert [step for step, _ in seen] == [10, 20]
+    np.testing.assert_allclose(seen[-1][1]["whole"], squared(params, data, None)[0], rtol=1e-6)
 
 
 def test_losses_against_numpy():

@@ -56,10 +56,11 @@ def comparison_figures(
     stem: str = "",
     methods: Sequence[str] | None = None,
 ) -> list[FigureItem]:
-    """CDF of the utility, CDF of the error to the best, and time per channel, as PNG files."""
+    """CDF of the utility, CDF of the error to the best of the methods shown, and time per channel, as PNG files."""
     shown = [name for name in (methods or results) if name in results]
+    results = {name: results[name] for name in shown}
     best, quantity = best_utility(results), system.utility_name.replace("_", " ")
-    utility = {name: results[name].utility for name in shown}
+    utility = {name: result.utility for name, result in results.items()}
     scale, unit = prefixed_unit(float(best.max()), system.utility_unit)
     error = {
         name: np.abs(value - best)[best > 0] / best[best > 0]
@@ -98,7 +99,7 @@ def comparison_figures(
             width="double",
             order=shown,
         )
-        caption = f"Empirical CDF of |{quantity} - best| / best, the best taken over the methods compared."
+        caption = f"Empirical CDF of |{quantity} - best| / best, the best taken over the methods shown."
         items.insert(1, ("error_cdf", figure, caption))
     saved = []
     for name, figure, caption in items:

@@ -1,6 +1,6 @@
 """Training: one loop, losses, batches, label caches and checkpoints, for every system."""
 
-from wirelax.training.batches import fresh, held_out, rows
+from wirelax.training.batches import fresh, held_out_rows, rows
 from wirelax.training.labels import LabelCacheError, load_labels, save_labels
 from wirelax.training.loop import LoopConfig, TrainState, train
 from wirelax.training.losses import classify_and_regress, expected_utility, label_weights
@@ -15,7 +15,7 @@ __all__ = [
     "classify_and_regress",
     "expected_utility",
     "fresh",
-    "held_out",
+    "held_out_rows",
     "label_weights",
     "load_labels",
     "rows",

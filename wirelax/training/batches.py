@@ -8,36 +8,31 @@ from typing import Any
 import jax
 from jaxtyping import PRNGKeyArray
 
-__all__ = ["fresh", "held_out", "rows"]
+__all__ = ["fresh", "held_out_rows", "rows"]
 
 
-def _draw(data: Any, key: PRNGKeyArray, size: int, start: int, stop: int) -> Any:
-    index = jax.random.randint(key, (size,), start, stop)
-    return jax.tree.map(lambda leaf: leaf[index], data)
+def _trained_on(data: Any, held_out: float) -> int:
+    """How many rows come before the ones held out."""
+    count = len(jax.tree.leaves(data)[0])
+    return count - max(1, int(held_out * count)) if held_out else count
 
 
-def _count(data: Any) -> int:
-    return len(jax.tree.leaves(data)[0])
+def rows(batch_size: int, held_out: float = 0.0) -> Callable[[Any, PRNGKeyArray], Any]:
+    """Uniform draws, with replacement, of rows of a pytree with a common leading axis.
 
-
-def rows(batch_size: int) -> Callable[[Any, PRNGKeyArray], Any]:
-    """Uniform draws, with replacement, of rows of a pytree with a common leading axis."""
-    return lambda data, key: _draw(data, key, batch_size, 0, _count(data))
-
-
-def held_out(batch_size: int, held_out_size: int, fraction: float = 0.1) -> Callable[[Any, PRNGKeyArray], Any]:
-    """``{"train": rows, "held_out": rows}``: the last `fraction` of the data is never trained on."""
+    The last rows, a fraction `held_out` of all, are never drawn.
+    """
 
     def draw(data: Any, key: PRNGKeyArray) -> Any:
-        count = _count(data)
-        split = count - max(1, int(fraction * count))
-        train_key, test_key = jax.random.split(key)
-        return {
-            "train": _draw(data, train_key, batch_size, 0, split),
-            "held_out": _draw(data, test_key, held_out_size, split, count),
-        }
+        index = jax.random.randint(key, (batch_size,), 0, _trained_on(data, held_out))
+        return jax.tree.map(lambda leaf: leaf[index], data)
 
     return draw
+
+
+def held_out_rows(data: Any, held_out: float) -> Any:
+    """The rows that `rows` with this fraction never draws."""
+    return jax.tree.map(lambda leaf: leaf[_trained_on(data, held_out) :], data)
 
 
 def fresh(sample: Callable[[PRNGKeyArray], Any], batch_size: int) -> Callable[[Any, PRNGKeyArray], Any]:

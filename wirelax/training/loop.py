@@ -26,6 +26,8 @@ Loss = Callable[[Any, Any, PRNGKeyArray], tuple[Array, Mapping[str, Array]]]
 """``(params, batch, key) -> (scalar, metrics)``."""
 Batches = Callable[[Any, PRNGKeyArray], Any]
 """``(data, key) -> batch``: gathers from data on the device, or samples fresh channels."""
+Evaluate = Callable[[Any, Any], Mapping[str, Array]]
+"""``(params, data) -> metrics``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,7 @@ def make_optimizer(config: LoopConfig) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(config.clip_norm), rule)
 
 
-def _make_chunk(loss: Loss, batches: Batches, optimizer: optax.GradientTransformation, length: int):
+def _make_chunk(loss: Loss, batches: Batches, optimizer: optax.GradientTransformation, length: int, evaluate: Evaluate):
     def step(state: TrainState, data: Any, key: PRNGKeyArray):
         batch_key, loss_key = jax.random.split(jax.random.fold_in(key, state.step))
         batch = batches(data, batch_key)
@@ -79,7 +81,7 @@ def _make_chunk(loss: Loss, batches: Batches, optimizer: optax.GradientTransform
 
     def chunk(state: TrainState, data: Any, key: PRNGKeyArray):
         state, metrics = jax.lax.scan(lambda s, _: step(s, data, key), state, None, length=length)
-        return state, jax.tree.map(jnp.mean, metrics)
+        return state, {**jax.tree.map(jnp.mean, metrics), **evaluate(state.params, data)}
 
     return jax.jit(chunk, donate_argnums=0)
 
@@ -95,6 +97,7 @@ def train(
     name: str = "train",
     resume: bool = False,
     report: Callable[[int, Mapping[str, float]], None] = lambda step, metrics: None,
+    evaluate: Evaluate = lambda params, data: {},
 ) -> Any:
     """Minimise a loss over batches and return the final parameters.
 
@@ -108,6 +111,7 @@ def train(
         name: of this stage, in the metrics and as the folder of its checkpoints.
         resume: continue from the last checkpoint in `directory`, if there is one.
         report: called with the step and the mean metrics of every chunk.
+        evaluate: further metrics, taken once after every chunk, such as the loss on held-out rows of `data`.
 
     Raises:
         ValueError: `steps` or `checkpoint_every` is not a multiple of `chunk`.
@@ -125,7 +129,7 @@ def train(
     if checkpoints and resume:
         state = checkpoints.restore(state)
     log = _MetricsLog(directory, name, int(state.step)) if directory else None
-    chunk, key = _make_chunk(loss, batches, optimizer, config.chunk), jax.random.key(config.seed)
+    chunk, key = _make_chunk(loss, batches, optimizer, config.chunk, evaluate), jax.random.key(config.seed)
     while int(state.step) < config.steps:
         state, metrics = chunk(state, data, key)
         step, values = int(state.step), {k: float(v) for k, v in metrics.items()}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wirelax.policies import Policy, Standardiser
-from wirelax.training.loop import Batches, LoopConfig, Loss
+from wirelax.training.loop import Batches, Evaluate, LoopConfig, Loss
 from wirelax.types import Method
 
 __all__ = ["Recipe", "Stage"]
@@ -17,12 +17,13 @@ __all__ = ["Recipe", "Stage"]
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One run of the loop: a loss, where its batches come from, and the loop's settings."""
+    """One run of the loop: a loss, where its batches come from, the loop's settings, metrics beside the loss."""
 
     name: str
     loss: Loss
     batches: Batches
     loop: LoopConfig
+    evaluate: Evaluate = lambda params, data: {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,6 +99,7 @@ def train_policy(
             name=stage.name,
             resume=resume,
             report=lambda step, metrics, stage=stage: report(stage.name, step, stage.loop.steps, metrics),
+            evaluate=stage.evaluate,
         )
         policy = dataclasses.replace(policy, params=params)
         save_policy(directory / f"policy-{stage.name}.msgpack", policy)

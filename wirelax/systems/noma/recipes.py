@@ -21,7 +21,7 @@ from wirelax.systems.noma.channel import sample_mixed
 from wirelax.systems.noma.config import Head
 from wirelax.systems.noma.networks import NomaDNN, NomaEquivariant
 from wirelax.systems.noma.policy_methods import policy_method
-from wirelax.training.batches import fresh, held_out
+from wirelax.training.batches import fresh, held_out_rows, rows
 from wirelax.training.loop import LoopConfig
 from wirelax.training.recipe import Recipe, Stage
 from wirelax.types import Channel
@@ -40,8 +40,8 @@ TARGET_MARGIN = 1.2
 ACCEPTED_SHORTFALL = 1e-4
 """Mean log shortfall at which the multiplier stays where it is: at most 0.055 % of pairs are below R_min then."""
 FIRST_MULTIPLIER = 10.0
-HELD_OUT = 50
-"""Labels never trained on that every step is also measured on; what is logged is the mean over many steps."""
+HELD_OUT = 0.1
+"""Fraction of the labels that is never trained on."""
 OTHER_SIZES = ((10, 30), (25, 20))
 """Subchannels and users that the equivariant network also sees: paper 2's largest."""
 
@@ -100,11 +100,13 @@ class _Losses:
 
         return jax.vmap(one)(batch).mean()
 
-    def supervised(self, params: Any, batch: Mapping[str, Any], key: PRNGKeyArray):
-        """Squared error on a batch of labels; also on held-out ones."""
-        return self._error(params, batch["train"]), {
-            "held_out_loss": self._error(jax.lax.stop_gradient(params), batch["held_out"])
-        }
+    def supervised(self, params: Any, batch: Mapping[str, Array], key: PRNGKeyArray):
+        """Squared error on a batch of labels."""
+        return self._error(params, batch), {}
+
+    def held_out(self, params: Any, labels: Mapping[str, Array]) -> Mapping[str, Array]:
+        """The same on the labels that are held out."""
+        return {"held_out_loss": self._error(params, held_out_rows(labels, HELD_OUT))}
 
     def _rate_and_shortfall(self, system: Noma, params: Any, channel: Channel) -> tuple[Array, Array, Array]:
         """Sum rate, mean log shortfall from R_min, fraction of pairs below R_min."""
@@ -186,17 +188,21 @@ def _recipe(system: Noma, plan: _Plan) -> Recipe:
         systems = _sizes(system) if isinstance(plan.network, NomaEquivariant) else (system,)
         draw = fresh(partial(_draw, systems), 128 // len(systems))
 
-        def stage(index: int, name: str, loss: Any, batches: Any, **loop: Any) -> Stage:
+        def settings(index: int, name: str, **loop: Any) -> dict[str, Any]:
             steps = plan.steps[preset][name]
             every = max(steps // 1000 * 100, 100)
-            config = LoopConfig(steps=steps, seed=seed + index, checkpoint_every=every, **loop)
-            return Stage(name=name, loss=loss, batches=batches, loop=config)
+            return {
+                "name": name,
+                "loop": LoopConfig(steps=steps, seed=seed + index, checkpoint_every=every, **loop),
+            }
 
-        paper: dict[str, Any] = {"optimizer": "rmsprop", "learning_rate": plan.learning_rate}
-        found = [stage(0, "supervised", losses.supervised, held_out(plan.batch, HELD_OUT), **paper)]
+        labels = rows(plan.batch, HELD_OUT)
+        paper = settings(0, "supervised", optimizer="rmsprop", learning_rate=plan.learning_rate)
+        found = [Stage(loss=losses.supervised, batches=labels, evaluate=losses.held_out, **paper)]
         if plan.fine_tuned:
             loss = partial(losses.rate, constrained=plan.fine_tuned == "primal-dual")
-            found.append(stage(1, plan.fine_tuned, loss, draw, learning_rate=1e-3, warmup_steps=50))
+            finer = settings(1, plan.fine_tuned, learning_rate=1e-3, warmup_steps=50)
+            found.append(Stage(loss=loss, batches=draw, **finer))
         return found
 
     return Recipe(
