@@ -57,7 +57,10 @@ def test_solve_writes_a_feasible_allocation(channels, tmp_path, method, capsys):
     assert "written to" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("num_bs", "users", "num_subchannels"), [(1, 1, 2), (2, 2, 3), (4, 1, 2)])
+@pytest.mark.parametrize(
+    ("num_bs", "users", "num_subchannels"),
+    [pytest.param(1, 1, 2, marks=pytest.mark.slow), (2, 2, 3), pytest.param(4, 1, 2, marks=pytest.mark.slow)],
+)
 def test_solve_takes_other_sizes(tmp_path, num_bs, users, num_subchannels):
     rng = np.random.default_rng(0)
     gain = 1e-9 * rng.exponential(size=(2, num_subchannels, num_bs * users, num_bs))

@@ -81,7 +81,7 @@ def test_finite_at_zero_snr(dispersion):
     np.testing.assert_allclose(slopes[0][0], 1 / np.log(2), 1e-6)
 
 
-@pytest.mark.parametrize("dispersion", ["exact", "one"])
+@pytest.mark.parametrize("dispersion", ["exact", pytest.param("one", marks=pytest.mark.slow)])
 def test_gradients_match_finite_differences(check_gradients, dispersion):
     def through(snr, uses, log_error):
         return finite_blocklength_rate(snr, uses, jnp.exp(log_error), dispersion)

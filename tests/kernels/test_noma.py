@@ -78,7 +78,7 @@ def test_order_is_by_gain_then_index_and_scheduled_first():
 
 @pytest.mark.parametrize("form", FORMS)
 def test_gradients(form, check_gradients):
-    gain, power, scheduled = draw(7, 1, 5)
+    gain, power, scheduled = map(jnp.asarray, draw(7, 1, 5))
     check_gradients(lambda g, p: sic_sinr(g, p, scheduled[0], 0.1, 0.05, form), gain[0], power[0] + 0.1, rtol=1e-5)
 
 
@@ -95,7 +95,7 @@ def test_finite_at_ties_zero_power_and_zero_gain(form):
 
 
 def test_jit_equals_eager_on_a_large_batch_of_three_users():
-    arguments = (*draw(9, 32_800, 3), 0.1, 0.05)
+    arguments = (*map(jnp.asarray, draw(9, 32_800, 3)), 0.1, 0.05)
     batched = jax.jit(jax.vmap(sic_sinr, (0, 0, 0, None, None)))
     np.testing.assert_allclose(batched(*arguments), sic_sinr(*arguments), 1e-5)
 
