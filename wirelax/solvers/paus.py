@@ -18,6 +18,8 @@ GAIN = 1e-6
 """Relative gain of a round that counts."""
 OFFSET = 1e4
 """Taken off the sum rate where R_min cannot be met: any schedule that meets it is better."""
+FAR = 1e30
+"""Minus this is below every sum rate."""
 
 
 def paus(problem: NomaProblem, slots: Slots, power_of: Callable[[Slots], Array], *, max_rounds: int = 20) -> Solution:
@@ -42,24 +44,24 @@ def paus(problem: NomaProblem, slots: Slots, power_of: Callable[[Slots], Array],
         return jnp.where(feasible, value, value - OFFSET), feasible
 
     def step(state: tuple) -> tuple:
-        user, power_w, value, _, _, rounds = state
-        matched = swap_matching(problem, problem.fill(user), power_w)
-        slots = problem.fill(matched.allocation["user"])
-        kept = problem.simplex(slots).repair(matched.allocation["power_w"])
-        found = power_of(slots)
+        *best, user, kept, _, rounds = state
+        slots = problem.fill(user)
+        found = power_of(slots)  # traced here only: it may take a minute to compile
         better = problem.slot_utility(slots, found) >= problem.slot_utility(slots, kept)
-        new_power = jnp.where(better, found, kept)
-        new_value, feasible = score(slots, new_power)
-        rises = new_value > value + GAIN * jnp.abs(value)
-        taken = (slots.user, new_power, new_value, feasible)
-        kept_state = jax.tree.map(lambda a, b: jnp.where(rises, a, b), taken, state[:4])
-        return (*kept_state, rises, rounds + 1)
+        power_w = jnp.where(better, found, kept)
+        value, feasible = score(slots, power_w)
+        rises = value > best[2] + GAIN * jnp.abs(best[2])
+        taken = [user, power_w, value, feasible]
+        best = jax.tree.map(lambda a, b: jnp.where(rises, a, b), taken, best)
+        matched = swap_matching(problem, problem.fill(best[0]), best[1]).allocation
+        slots = problem.fill(matched["user"])
+        return (*best, slots.user, problem.simplex(slots).repair(matched["power_w"]), rises, rounds + 1)
 
-    power_w = power_of(slots)
-    value, feasible = score(slots, power_w)
-    state = (slots.user, power_w, value, feasible, jnp.ones((), bool), jnp.zeros((), jnp.int32))
-    user, power_w, value, feasible, going, rounds = jax.lax.while_loop(
-        lambda state: state[4] & (state[5] < max_rounds), step, state
+    nothing = jnp.zeros_like(slots.gain)
+    first = (slots.user, nothing, jnp.full((), -FAR, nothing.dtype), jnp.zeros((), bool))
+    state = (*first, slots.user, nothing, jnp.ones((), bool), jnp.full((), -1, jnp.int32))
+    user, power_w, _, feasible, _, _, going, rounds = jax.lax.while_loop(
+        lambda state: state[-2] & (state[-1] < max_rounds), step, state
     )
     ended = jnp.where(going, Status.ITERATION_LIMIT, Status.CONVERGED)
     return Solution(
