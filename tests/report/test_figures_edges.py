@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from wirelax.report import figures
+from wirelax.report._axes import wrap
 
 BAD = {
     "empty": (lambda: figures.cdf({}, "x"), "mapping is empty"),
@@ -74,6 +75,7 @@ import sys
 import wirelax.report
 assert "matplotlib" not in sys.modules
 from wirelax.report import figures
+from wirelax.report._axes import wrap
 figures.to_png(figures.bars({"a": 1.0}, "x"))
 assert "matplotlib.pyplot" not in sys.modules
 for name in [name for name in sys.modules if name.startswith("matplotlib")]:
@@ -97,3 +99,8 @@ def test_part_of_a_decade_has_labelled_ticks():
     low, high = axes.get_ylim()
     places = [text.get_position()[1] for text in axes.get_yticklabels() if text.get_text()]
     assert sum(low <= place <= high for place in places) >= 3
+
+
+def test_long_names_break_after_their_marks():
+    assert wrap("trained:dnn+rate@supervised", 1.3) == "trained:dnn+rate@\nsupervised"
+    assert wrap("a long-range thing of words", 0.8) == "a long-range\nthing of\nwords"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -103,9 +104,15 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+class _Wrapper(textwrap.TextWrapper):
+    """Breaks names such as ``trained:dnn+rate@supervised`` after their marks, not within a word."""
+
+    wordsep_re = re.compile(r"(\s+)|(?<=[-:@/+_])(?=\w)")
+
+
 def wrap(text: str, inches: float) -> str:
     """Text broken into lines that fit `inches` at the size of a label."""
-    return textwrap.fill(text, max(8, int(inches * 16)))
+    return _Wrapper(max(8, int(inches * 16))).fill(text)
 
 
 def legend_below(
