@@ -56,8 +56,9 @@ readme: $(STAMP)
 	$(COMPARE) --set scenario=munich --out runs/readme/munich || test $$? -eq 3
 	$(COMPARE_NOMA) --methods $(METHODS_NOMA) --out runs/readme/noma || test $$? -eq 3
 	$(COMPARE_NOMA) --methods $(METHODS_NOMA_MUNICH) --set scenario=munich --out runs/readme/noma-munich || test $$? -eq 3
+	$(BIN)/wirelax reproduce noma --preset quick --out runs/readme/noma-sizes
 	$(BIN)/python benchmarks/readme.py --synthetic runs/readme/synthetic --munich runs/readme/munich \
-	  --noma runs/readme/noma --noma-munich runs/readme/noma-munich \
+	  --noma runs/readme/noma --noma-munich runs/readme/noma-munich --noma-sizes runs/readme/noma-sizes \
 	  --bench benchmarks/results/bench-$$(uname -m).json --labels benchmarks/results/interior-point-$$(uname -m).json
 
 clean:

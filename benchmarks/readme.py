@@ -38,6 +38,31 @@ def comparison(directory: Path, labels: dict[str, str] = LABELS, unit: str = "bi
     return to_markdown(rows, ["method", *labels], labels, units={"utility_mean": unit})
 
 
+SIZES = {
+    "trained:dnn+rate@supervised": "DNN, supervised",
+    "trained:dnn+rate": "fine-tuned",
+    "equivariant": "equivariant",
+    "paus-ip": "paus-ip",
+    "max-power": "max-power",
+    "random-power": "random-power",
+}
+
+
+def by_size(directory: Path) -> str:
+    """Sum rates of Tables II and III of paper 2, from one run of ``wirelax reproduce noma``."""
+    rates: dict[str, dict[str, float]] = {}
+    for row in json.loads((directory / "table.json").read_text()):
+        if row["scenario"].startswith("Table "):
+            rates.setdefault(row["scenario"], {})[row["method"]] = row["utility_mean"]
+    rows = []
+    for scenario, of in rates.items():
+        reference = of["interior-point"]
+        share = {name: f"{100 * of[name] / reference:.1f} %" for name in SIZES}
+        rows.append({"scenario": ", ".join(scenario.split(": ")[1:]), "interior-point": reference, **share})
+    labels = {"scenario": "size", "interior-point": "interior-point", **SIZES}
+    return to_markdown(rows, list(labels), labels, units={"interior-point": "bit/s/Hz"})
+
+
 def labelling(file: Path) -> str:
     """Interior-point labels of the NOMA system against loops over SciPy's solvers."""
     result = json.loads(file.read_text())
@@ -109,6 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "munich": (comparison, {}),
         "noma": (noma, {"utility_cdf.png": "noma_utility_cdf.png"}),
         "noma-munich": (noma, {}),
+        "noma-sizes": (by_size, {}),
         "bench": (speed, {}),
         "labels": (labelling, {}),
     }
