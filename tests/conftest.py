@@ -29,7 +29,19 @@ jaxtyping.install_import_hook(_CHECKED, "beartype.beartype")
 hypothesis.settings.register_profile("wirelax", deadline=None, max_examples=25, derandomize=True, database=None)
 hypothesis.settings.load_profile("wirelax")
 
-_LONGEST = ("test_resume", "test_engine", "test_energy_efficiency", "test_exhaustive", "test_hetnet")
+_LONGEST = (
+    "test_resume",
+    "test_engine",
+    "test_energy_efficiency",
+    "test_exhaustive",
+    "test_hetnet",
+    "test_cli",
+    "test_large_batch",
+    "test_reproduce",
+    "test_noma",
+    "test_noma_power",
+    "test_protocol",
+)
 
 
 def pytest_collection_modifyitems(items):

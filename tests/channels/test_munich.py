@@ -115,6 +115,7 @@ def test_draws_are_uniform_over_users_and_rbs_in_every_place(candidates, draws):
         np.testing.assert_allclose(got.mean(), level.mean(), atol=4 * spread)
 
 
+@pytest.mark.slow  # one operation after the other
 def test_hetnet_draw_does_not_depend_on_jit_or_vmap(candidates, draws):
     eager = sample_munich_hetnet(candidates, 2, 4, key=jax.random.split(jax.random.key(0), 4000)[1])
     np.testing.assert_array_equal(draws[1], eager)
