@@ -188,22 +188,27 @@ def _recipe(system: Noma, plan: _Plan) -> Recipe:
         systems = _sizes(system) if isinstance(plan.network, NomaEquivariant) else (system,)
         draw = fresh(partial(_draw, systems), 128 // len(systems))
 
-        def settings(index: int, name: str, **loop: Any) -> dict[str, Any]:
+        def loop(index: int, name: str, **options: Any) -> LoopConfig:
             steps = plan.steps[preset][name]
             every = max(steps // 1000 * 100, 100)
-            return {
-                "name": name,
-                "loop": LoopConfig(steps=steps, seed=seed + index, checkpoint_every=every, **loop),
-            }
+            return LoopConfig(steps=steps, seed=seed + index, checkpoint_every=every, **options)
 
-        labels = rows(plan.batch, HELD_OUT)
-        paper = settings(0, "supervised", optimizer="rmsprop", learning_rate=plan.learning_rate)
-        found = [Stage(loss=losses.supervised, batches=labels, evaluate=losses.held_out, **paper)]
-        if plan.fine_tuned:
-            loss = partial(losses.rate, constrained=plan.fine_tuned == "primal-dual")
-            finer = settings(1, plan.fine_tuned, learning_rate=1e-3, warmup_steps=50)
-            found.append(Stage(loss=loss, batches=draw, **finer))
-        return found
+        supervised = Stage(
+            name="supervised",
+            loss=losses.supervised,
+            batches=rows(plan.batch, HELD_OUT),
+            loop=loop(0, "supervised", optimizer="rmsprop", learning_rate=plan.learning_rate),
+            evaluate=losses.held_out,
+        )
+        if not plan.fine_tuned:
+            return [supervised]
+        finer = Stage(
+            name=plan.fine_tuned,
+            loss=partial(losses.rate, constrained=plan.fine_tuned == "primal-dual"),
+            batches=draw,
+            loop=loop(1, plan.fine_tuned, learning_rate=1e-3, warmup_steps=50),
+        )
+        return [supervised, finer]
 
     return Recipe(
         name=plan.name,
