@@ -6,7 +6,7 @@ Solve a batch with ``jax.vmap`` or, where the docstring says so, with ``jax.lax.
 from wirelax.solvers.ee_problem import EnergyEfficiencyProblem, assignments, make_energy_efficiency_problem
 from wirelax.solvers.energy_efficiency import dinkelbach, energy_efficient_power, exhaustive_polish
 from wirelax.solvers.exhaustive import exhaustive_search, exhaustive_search_reference, search_with_assignments
-from wirelax.solvers.interior_point import InteriorPointOptions, NonlinearProgram, interior_point, multi_start
+from wirelax.solvers.nlp import InteriorPointOptions, NonlinearProgram, interior_point, multi_start
 from wirelax.solvers.noma_joint import joint_schedule, noma_joint
 from wirelax.solvers.noma_power import noma_power
 from wirelax.solvers.noma_problem import NomaProblem, QosSimplex, Slots, make_noma_problem

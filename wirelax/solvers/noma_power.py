@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from wirelax.solvers.interior_point import InteriorPointOptions, NonlinearProgram, multi_start
+from wirelax.solvers.nlp import InteriorPointOptions, NonlinearProgram, multi_start
 from wirelax.solvers.noma_problem import NomaProblem, QosSimplex, Slots
 from wirelax.types import Solution, Status
 
@@ -79,7 +79,7 @@ def noma_power(
     simplex = problem.simplex(slots)
     args = (problem, slots, simplex)
     found = multi_start(power_program(slots), power_starts(slots, starts, key), args, options)
-    share = jnp.maximum(_shares(found.allocation["x"], args), 0.0) * slots.used
+    share = jnp.maximum(_shares(found.x, args), 0.0) * slots.used
     power_w = simplex.power(share / share.sum())
     return Solution(
         allocation={"power_w": power_w},

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from wirelax.solvers._kkt import Blocks, Dense, Structure, largest
+from wirelax.solvers.nlp._kkt import Blocks, Dense, Structure, largest
 
 __all__ = ["DEFAULT_OPTIONS", "InteriorPointOptions", "NonlinearProgram"]
 

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from wirelax.solvers._kkt import Kkt, Structure, dot, largest, small_solve
-from wirelax.solvers.nonlinear_program import InteriorPointOptions, NonlinearProgram
+from wirelax.solvers.nlp._kkt import Kkt, Structure, dot, largest, small_solve
+from wirelax.solvers.nlp.program import InteriorPointOptions, NonlinearProgram
 
 __all__ = ["Iterate", "lagrangian_hessian", "local_at", "solve", "stationarity"]
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from wirelax.solvers._kkt import Blocks, Dense, Kkt
+from wirelax.solvers.nlp._kkt import Blocks, Dense, Kkt
 
 
 def blocks_of(rng, definite):

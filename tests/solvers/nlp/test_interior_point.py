@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from wirelax.solvers import InteriorPointOptions, NonlinearProgram, interior_point, multi_start
+from wirelax.solvers.nlp import InteriorPointOptions, NonlinearProgram, interior_point, multi_start
 from wirelax.types import Status
 
-from ..compiling import quick_jit
+from ...compiling import quick_jit
 from .hock_schittkowski import CASES
 
 FAST = (71,)
@@ -30,8 +30,8 @@ def test_hock_schittkowski(case, x64):
     solve = quick_jit(lambda start: interior_point(program_of(case), start))
     found = solve(jnp.asarray(case.start))
     assert found.status == Status.CONVERGED
-    np.testing.assert_allclose(found.utility, case.optimum, rtol=1e-6, atol=1e-6)
-    x = found.allocation["x"]
+    np.testing.assert_allclose(found.value, case.optimum, rtol=1e-6, atol=1e-6)
+    x = found.x
     if case.solution:
         np.testing.assert_allclose(x, case.solution, rtol=1e-3, atol=1e-3)
     if case.equality:
@@ -71,16 +71,16 @@ def test_a_batch_is_water_filling_dense_and_in_blocks(block, noises):
     assert (found.status == Status.CONVERGED).all()
     assert (found.residuals["infeasibility"] <= 1e-4).all()
     wanted = np.stack([water_filling(noise, 1.0) for noise in noises])
-    np.testing.assert_allclose(found.allocation["x"], wanted, atol=5e-3)  # flat where a power is nearly 0
+    np.testing.assert_allclose(found.x, wanted, atol=5e-3)  # flat where a power is nearly 0
     best = -np.log1p(wanted / noises).sum(1)
-    np.testing.assert_allclose(found.utility, best, rtol=1e-4)
+    np.testing.assert_allclose(found.value, best, rtol=1e-4)
 
 
 @pytest.mark.slow
 def test_kkt_conditions_of_the_multipliers(x64, noises):
     """Stationarity, sign and complementarity of L = f - y c - z g, written out."""
     found = quick_jit(jax.vmap(lambda noise: interior_point(WATER, jnp.full(8, 1 / 8), noise)))(jnp.asarray(noises))
-    p, y, z = (np.asarray(found.allocation[k]) for k in ("x", "equality_multiplier", "inequality_multiplier"))
+    p, y, z = (np.asarray(getattr(found, k)) for k in ("x", "equality_multiplier", "inequality_multiplier"))
     np.testing.assert_allclose(-1 / (noises + p) - y - z, 0, atol=1e-6)
     assert (z >= 0).all()
     np.testing.assert_allclose(z * p, 0, atol=1e-6)
@@ -97,13 +97,13 @@ def test_implicit_derivatives_are_those_of_the_solution(block, x64, noises):
 
     @jax.jit
     def derivatives(noise):
-        x_of = lambda n: solve(n).allocation["x"]  # noqa: E731
+        x_of = lambda n: solve(n).x  # noqa: E731
         differences = jax.vmap(lambda e: (x_of(noise + e) - x_of(noise - e)) / (2 * step))(step * jnp.eye(8)).T
         return (
             jax.jacfwd(x_of)(noise),
             jax.jacrev(x_of)(noise),
             differences,
-            jax.grad(lambda n: solve(n).utility)(noise),
+            jax.grad(lambda n: solve(n).value)(noise),
         )
 
     forward, reverse, differences, slope = derivatives(noise)
@@ -115,7 +115,7 @@ def test_implicit_derivatives_are_those_of_the_solution(block, x64, noises):
 
 @pytest.mark.slow
 def test_without_implicit_the_solution_is_a_constant(noises):
-    slope = jax.grad(lambda n: interior_point(WATER, jnp.full(8, 1 / 8), n).allocation["x"][0])(jnp.asarray(noises[0]))
+    slope = jax.grad(lambda n: interior_point(WATER, jnp.full(8, 1 / 8), n).x[0])(jnp.asarray(noises[0]))
     assert (slope == 0).all()
 
 
@@ -129,9 +129,9 @@ def test_multi_start_takes_the_lowest_of_two_valleys(x64):
     one, both = run(jnp.array([[1.5]])), run(jnp.array([[1.5], [-1.5]]))
     grid = np.linspace(-2, 2, 400_001)
     value = (grid**2 - 1) ** 2 + grid / 4
-    assert one.allocation["x"][0] > 0
-    np.testing.assert_allclose(both.allocation["x"], grid[value.argmin()], atol=1e-4)
-    np.testing.assert_allclose(both.utility, value.min(), atol=1e-8)
+    assert one.x[0] > 0
+    np.testing.assert_allclose(both.x, grid[value.argmin()], atol=1e-4)
+    np.testing.assert_allclose(both.value, value.min(), atol=1e-8)
     assert both.iterations > one.iterations
 
 

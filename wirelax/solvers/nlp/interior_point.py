@@ -17,12 +17,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from wirelax.solvers._kkt import Kkt
-from wirelax.solvers._primal_dual import Iterate, lagrangian_hessian, local_at, solve, stationarity
-from wirelax.solvers.nonlinear_program import DEFAULT_OPTIONS, InteriorPointOptions, NonlinearProgram
-from wirelax.types import Solution, Status
+from wirelax.solvers.nlp._kkt import Kkt
+from wirelax.solvers.nlp._steps import Iterate, lagrangian_hessian, local_at, solve, stationarity
+from wirelax.solvers.nlp.program import DEFAULT_OPTIONS, InteriorPointOptions, NonlinearProgram
+from wirelax.solvers.nlp.result import NlpResult
+from wirelax.types import Status
 
-__all__ = ["InteriorPointOptions", "NonlinearProgram", "interior_point", "multi_start"]
+__all__ = ["interior_point", "multi_start"]
 
 
 def _implicit(program: NonlinearProgram, it: Iterate, args: Any) -> tuple[Array, Array, Array]:
@@ -46,15 +47,17 @@ def _implicit(program: NonlinearProgram, it: Iterate, args: Any) -> tuple[Array,
 
 def _report(
     program: NonlinearProgram, found: tuple[Iterate, Array, Array], args: Any, options: InteriorPointOptions
-) -> Solution:
+) -> NlpResult:
     it, residual, converged = found
     x, y, z = _implicit(program, it, args) if options.implicit else jax.lax.stop_gradient((it.x, it.y, it.z))
     violation = program.violation(it.x, args)
     limit = options.feasibility_of(it.x.dtype)
     ended = jnp.where(converged, Status.CONVERGED, Status.ITERATION_LIMIT)
-    return Solution(
-        allocation={"x": x, "equality_multiplier": y, "inequality_multiplier": z},
-        utility=program.objective(x, args),
+    return NlpResult(
+        x=x,
+        equality_multiplier=y,
+        inequality_multiplier=z,
+        value=program.objective(x, args),
         iterations=it.iterations,
         status=jnp.where(violation <= limit, ended, Status.INFEASIBLE).astype(jnp.int32),
         residuals=jax.lax.stop_gradient({"kkt": residual, "infeasibility": violation}),
@@ -66,7 +69,7 @@ def interior_point(
     start: Float[Array, " n"],
     args: Any = None,
     options: InteriorPointOptions = DEFAULT_OPTIONS,
-) -> Solution:
+) -> NlpResult:
     """A local minimum of a smooth nonlinear program, by a primal-dual interior-point method.
 
     Pure: batch over `start` and `args` with ``jax.vmap``, speed with ``jax.jit``. Neither a feasible start nor
@@ -103,7 +106,7 @@ def multi_start(
     starts: Float[Array, "start n"],
     args: Any = None,
     options: InteriorPointOptions = DEFAULT_OPTIONS,
-) -> Solution:
+) -> NlpResult:
     """`interior_point` from several starts, the best local minimum of them: feasible first, then lowest.
 
     Args:
