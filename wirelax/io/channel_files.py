@@ -1,0 +1,125 @@
+"""Files of channels: the arrays that a system declares, checked, with a common number of instances."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from wirelax.io.arrays import read_stored
+from wirelax.io.axes import readings
+from wirelax.io.checks import check_flag, check_gain
+from wirelax.io.errors import ChannelFileError
+from wirelax.io.stored import StoredArray
+
+__all__ = ["ArrayDeclaration", "ChannelFile", "check_counts", "read_channels"]
+
+
+class ArrayDeclaration(Protocol):
+    """What a system says of one of its arrays."""
+
+    @property
+    def name(self) -> str:
+        """Of the array in files."""
+        ...
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes of one instance."""
+        ...
+
+    @property
+    def required(self) -> bool:
+        """Whether every file must hold it."""
+        ...
+
+    @property
+    def kind(self) -> Literal["gain", "weight", "flag"]:
+        """Linear power gains, other numbers of at least 0, or true and false."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelFile:
+    """What was read from a file of channels.
+
+    Attributes:
+        arrays: [batch, *axes] by name, checked.
+        reading: the axes that were read, for the user to look at: "gain [batch=20, user=6] (axes as stored)".
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    reading: str
+
+
+def read_channels(
+    path: str | os.PathLike[str],
+    declarations: Sequence[ArrayDeclaration],
+    sizes: Mapping[str, int | None] | None = None,
+) -> ChannelFile:
+    """Read and check the arrays that a system declares.
+
+    Axes of the same name have the same length in all arrays: one that has been read settles what another is,
+    where MATLAB left out trailing axes of length 1.
+
+    Args:
+        path: the file, see `read_stored`.
+        declarations: of the system's arrays, the ones that settle the sizes first.
+        sizes: lengths that are known by axis, those that the user has set.
+
+    Raises:
+        ChannelFileError: as `read_stored`, `check_gain` and `check_flag`, or numbers of instances that differ.
+    """
+    required = [item.name for item in declarations if item.required]
+    stored = read_stored(path, required, [item.name for item in declarations if not item.required])
+    known = dict(sizes or {})
+    checked: dict[str, np.ndarray] = {}
+    there = [item for item in declarations if item.name in stored]
+    # Those with one reading first; the sort is stable, so that otherwise the order declared holds.
+    for item in sorted(there, key=lambda item: _open_question(item, stored[item.name])):
+        if _open_question(item, stored[item.name]) and checked:
+            known = {"batch": len(next(iter(checked.values()))), **known}
+        checked[item.name] = _checked(item, stored[item.name], path, known)
+        for axis, length in zip(item.axes, checked[item.name].shape[1:]):
+            if known.get(axis) is None:
+                known[axis] = length
+    arrays = {item.name: checked[item.name] for item in there}
+    check_counts(arrays, path)
+    return ChannelFile(arrays=arrays, reading="; ".join(_reading(item, arrays, stored) for item in there))
+
+
+def check_counts(arrays: Mapping[str, np.ndarray], file: str | os.PathLike[str] | None = None) -> int:
+    """The number of instances, the leading axis that all arrays share.
+
+    Raises:
+        ChannelFileError: it differs between arrays.
+    """
+    counts = {name: len(array) for name, array in arrays.items()}
+    if len(set(counts.values())) != 1:
+        subject = "" if file is None else f"{os.fspath(file)}: "
+        listed = ", ".join(f"{name} has {count}" for name, count in counts.items()) or "there are none"
+        raise ChannelFileError(f"{subject}the arrays have different numbers of instances: {listed}")
+    return next(iter(counts.values()))
+
+
+def _open_question(item: ArrayDeclaration, stored: StoredArray) -> bool:
+    return len(readings(stored.values.shape, item.axes, from_matlab=stored.from_matlab)) > 1
+
+
+def _checked(
+    item: ArrayDeclaration, stored: StoredArray, path: str | os.PathLike[str], sizes: Mapping[str, int | None]
+) -> np.ndarray:
+    if item.kind == "flag":
+        return check_flag(item.name, stored.values, item.axes, path, sizes=sizes, from_matlab=stored.from_matlab)
+    return check_gain(
+        item.name, stored.values, item.axes, path, sizes=sizes, from_matlab=stored.from_matlab, kind=item.kind
+    )
+
+
+def _reading(item: ArrayDeclaration, arrays: Mapping[str, np.ndarray], stored: Mapping[str, StoredArray]) -> str:
+    lengths = zip(("batch", *item.axes), arrays[item.name].shape)
+    named = ", ".join(f"{axis}={length}" for axis, length in lengths)
+    return f"{item.name} [{named}] ({stored[item.name].axes})"
