@@ -12,6 +12,8 @@ from jaxtyping import Array, Float
 __all__ = ["Blocks", "Dense", "Kkt", "Structure", "dot", "largest", "small_solve"]
 
 Function = Callable[[Array, Any], Array]
+FORWARD = 32
+"""Up to so many variables forward mode costs little more than reverse mode."""
 
 
 def dot(a: Array, b: Array) -> Array:
@@ -45,8 +47,12 @@ class Structure(Protocol):
         """Jacobian of the inequalities."""
         ...
 
-    def hessian(self, function: Callable[[Array], Array], x: Array) -> Array:
-        """Hessian of a scalar function."""
+    def slope(self, function: Function, x: Array, args: Any, weight: Array) -> Array:
+        """Gradient of the weighted sum of inequalities [n], to be differentiated once more."""
+        ...
+
+    def hessian(self, gradient: Callable[[Array], Array], x: Array) -> Array:
+        """Hessian of a scalar function from its gradient."""
         ...
 
     def apply(self, jacobian: Array, v: Array) -> Array:
@@ -95,16 +101,27 @@ def _couple(free: Array, response: Array, equal: Array, c: Array) -> tuple[Array
 
 
 class Dense:
-    """Full matrices: any problem of up to a few hundred variables."""
+    """Full matrices: any problem of up to a few hundred variables.
+
+    Inequalities of up to `FORWARD` variables are differentiated in forward mode, in which a row that is absent
+    because it is infinite leaves the others alone; in reverse mode its derivatives have to be finite.
+    """
 
     def jacobian(self, function: Function, x: Array, args: Any) -> Float[Array, "q n"]:
-        """Forward mode unless there are fewer rows than columns."""
+        """Reverse mode where there are many variables and fewer rows."""
         rows = jax.eval_shape(function, x, args).shape[0]
-        return (jax.jacrev if 2 * rows < x.size else jax.jacfwd)(function)(x, args)
+        reverse = x.size > FORWARD and 2 * rows < x.size
+        return (jax.jacrev if reverse else jax.jacfwd)(function)(x, args)
 
-    def hessian(self, function: Callable[[Array], Array], x: Array) -> Float[Array, "n n"]:
-        """Forward over reverse."""
-        return jax.hessian(function)(x)
+    def slope(self, function: Function, x: Array, args: Any, weight: Array) -> Float[Array, " n"]:
+        """Reverse mode where there are many variables."""
+        if x.size > FORWARD:
+            return jax.grad(lambda x: dot(weight, function(x, args)))(x)
+        return self.adjoint(self.jacobian(function, x, args), weight)
+
+    def hessian(self, gradient: Callable[[Array], Array], x: Array) -> Float[Array, "n n"]:
+        """Forward mode, one probe a variable."""
+        return jax.jacfwd(gradient)(x)
 
     def apply(self, jacobian: Array, v: Array) -> Array:
         """G v."""
@@ -164,9 +181,13 @@ class Blocks:
         """By forward mode, one probe a column of a block."""
         return self._probe(lambda v: jax.jvp(lambda x: function(x, args), (x,), (v,))[1], x.size, x.dtype)
 
-    def hessian(self, function: Callable[[Array], Array], x: Array) -> Float[Array, "block row column"]:
+    def slope(self, function: Function, x: Array, args: Any, weight: Array) -> Float[Array, " n"]:
+        """By forward mode: the Jacobian takes a few probes only."""
+        return self.adjoint(self.jacobian(function, x, args), weight)
+
+    def hessian(self, gradient: Callable[[Array], Array], x: Array) -> Float[Array, "block row column"]:
         """Hessian-vector products, one a column of a block."""
-        return self._probe(lambda v: jax.jvp(jax.grad(function), (x,), (v,))[1], x.size, x.dtype)
+        return self._probe(lambda v: jax.jvp(gradient, (x,), (v,))[1], x.size, x.dtype)
 
     def apply(self, jacobian: Array, v: Array) -> Array:
         """G v."""

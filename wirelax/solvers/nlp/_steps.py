@@ -9,9 +9,11 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from wirelax.solvers.nlp._kkt import Kkt, Structure, dot, largest, small_solve
+from wirelax.solvers.nlp._local import Local, Scaled, Scales, scales_of
 from wirelax.solvers.nlp.program import InteriorPointOptions, NonlinearProgram
+from wirelax.types import Status
 
-__all__ = ["Iterate", "lagrangian_hessian", "local_at", "solve", "stationarity"]
+__all__ = ["Iterate", "Run", "solve", "stationarity"]
 
 BOUNDARY = 0.995
 """Share of the way to the boundary that a step may go."""
@@ -22,8 +24,6 @@ DAMPING_FIRST, DAMPING_UP, DAMPING_DOWN = 1e-2, 10.0, 1 / 5
 """First damping relative to the largest entry of the Hessian, its growth after a failure, its decay after."""
 DAMPING_OFF, DAMPING_MAX = 1e-5, 1e8
 """Relative to the same: below it there is none, above it the instance has stalled."""
-MAX_GRADIENT = 100.0
-"""Objective and constraints are scaled down where their gradients at the start are larger."""
 MULTIPLIER_SPREAD = 1e10
 """Duals may differ from barrier / slack by this factor at most."""
 NEAR, OFF = 1e-4, 1e-2
@@ -44,36 +44,25 @@ class Iterate(NamedTuple):
     """Multiple of the identity added to the Hessian in the next factorisation."""
     penalty: Array
     iterations: Array
+    finite: Array
+    """Whether functions and derivatives at the start are numbers."""
     stalled: Array
 
 
-class Local(NamedTuple):
-    """Values and derivatives at an iterate."""
+class Run(NamedTuple):
+    """Where a run ended.
 
-    gradient: Array
-    c: Array
-    g: Array
-    jac_c: Array
-    jac_g: Array
+    Attributes:
+        last: the last iterate, its multipliers those of the problem as given.
+        residual: of its KKT conditions.
+        violation: of its constraints, relative.
+        status: one of `Status`.
+    """
 
-
-def local_at(program: NonlinearProgram, x: Array, args: Any) -> Local:
-    c, g = program.constraints(x, args)
-    return Local(
-        gradient=jax.grad(program.objective)(x, args),
-        c=c,
-        g=g,
-        jac_c=jax.jacrev(lambda x: program.constraints(x, args)[0])(x),
-        jac_g=program.structure.jacobian(lambda x, args: program.constraints(x, args)[1], x, args),
-    )
-
-
-def lagrangian_hessian(program: NonlinearProgram, it: Iterate, args: Any) -> Array:
-    def lagrangian(x: Array) -> Array:
-        c, g = program.constraints(x, args)
-        return program.objective(x, args) - dot(it.y, c) - dot(it.z, g)
-
-    return program.structure.hessian(lagrangian, it.x)
+    last: Iterate
+    residual: Array
+    violation: Array
+    status: Array
 
 
 def stationarity(structure: Structure, local: Local, it: Iterate) -> Array:
@@ -92,11 +81,12 @@ def _error(
 ) -> Array:
     """Largest of stationarity (beyond its rounding), feasibility and complementarity errors (eq. (19.10)).
 
-    The first and the last are scaled by the multipliers, as Waechter and Biegler do.
+    The first and the last are scaled by the multipliers, as Waechter and Biegler do, the second by its terms.
     """
     slope = jnp.maximum(jnp.abs(stationarity(structure, local, it)) - rounding, 0.0)
     dual = jnp.maximum(largest(slope), largest(it.s * it.z - barrier))
-    return jnp.maximum(dual / _dual_scale(it), jnp.maximum(largest(local.c), largest(local.g - it.s)))
+    primal = jnp.maximum(largest(local.c / local.size_c), largest((local.g - it.s) / local.size_g))
+    return jnp.maximum(dual / _dual_scale(it), primal)
 
 
 def _beyond_rounding(structure: Structure, local: Local, it: Iterate, barrier: Array | float) -> Array:
@@ -127,7 +117,7 @@ def _longest(value: Array, change: Array) -> Array:
 
 
 def _search(
-    program: NonlinearProgram, local: Local, it: Iterate, step: Iterate, curvature: Array, args: Any
+    program: Scaled, local: Local, it: Iterate, step: Iterate, curvature: Array, args: Any
 ) -> tuple[Array, Array]:
     """Step size by backtracking on the l1 merit function (eq. (19.26)), and its penalty.
 
@@ -136,7 +126,7 @@ def _search(
     """
 
     def parts(x: Array, s: Array) -> tuple[Array, Array]:
-        c, g = program.constraints(x, args)
+        c, g = program.equality(x, args), program.inequality(x, args)
         cost = program.objective(x, args) - it.barrier * jnp.log(s).sum()
         return cost, jnp.abs(c).sum() + jnp.abs(g - s).sum()
 
@@ -163,7 +153,7 @@ def _advance(it: Iterate, step: Iterate, size: Array) -> Iterate:
 
 
 def _step(
-    program: NonlinearProgram, it: Iterate, local: Local, args: Any, tolerance: float, options: InteriorPointOptions
+    program: Scaled, it: Iterate, local: Local, args: Any, tolerance: float, options: InteriorPointOptions
 ) -> tuple[Iterate, Local]:
     """One factorisation: a Newton step, or a heavier damping where that is no descent or no size fits."""
     structure, floor = program.structure, tolerance / 10
@@ -172,14 +162,14 @@ def _step(
     it = it._replace(
         barrier=jnp.where(solved, lower, it.barrier), penalty=jnp.where(solved, jnp.ones_like(it.penalty), it.penalty)
     )
-    hessian = lagrangian_hessian(program, it, args)
+    hessian = program.hessian(it.x, it.y, it.z, args)
     step, good, curvature = _direction(structure, local, it, hessian)
     size, penalty = _search(program, local, it, step, curvature, args)
 
     pair = jax.tree.map(
         lambda a, b: jnp.stack([a, b]), _advance(it, step, _longest(it.s, step.s)), _advance(it, step, size)
     )
-    locals_ = jax.vmap(lambda x: local_at(program, x, args))(pair.x)
+    locals_ = jax.vmap(lambda x: program.local(x, args))(pair.x)
     first = lambda tree: jax.tree.map(lambda leaf: leaf[0], tree)  # noqa: E731
     halved = _error(structure, first(locals_), first(pair), it.barrier) <= 0.5 * _error(
         structure, local, it, it.barrier
@@ -192,8 +182,10 @@ def _step(
     heavier = jnp.maximum(DAMPING_UP * it.damping, DAMPING_FIRST * scale)
     moved, kept = moved._replace(penalty=penalty, damping=lighter), it._replace(damping=heavier)
     new, at_new = jax.tree.map(lambda a, b: jnp.where(taken, a, b), (moved, at_moved), (kept, local))
-    stalled = ~taken & (heavier > DAMPING_MAX * scale)
-    return new._replace(iterations=it.iterations + 1, stalled=stalled), at_new
+    number = jnp.isfinite(scale)
+    stalled = ~taken & ((heavier > DAMPING_MAX * scale) | ~number)
+    finite = it.finite & (number | (it.iterations > 0))
+    return new._replace(iterations=it.iterations + 1, finite=finite, stalled=stalled), at_new
 
 
 def _init(structure: Structure, local: Local, start: Array, options: InteriorPointOptions) -> Iterate:
@@ -211,45 +203,56 @@ def _init(structure: Structure, local: Local, start: Array, options: InteriorPoi
         y = jnp.where(largest(fitted) < 1e3, fitted, 0.0)
     zero, one = jnp.zeros((), dtype), jnp.ones((), dtype)
     count, barrier = jnp.zeros((), jnp.int32), options.barrier * one
-    return Iterate(start, s, y, z, barrier, zero, one, count, count > 0)
+    return Iterate(start, s, y, z, barrier, zero, one, count, local.finite, (local.g == -jnp.inf).any())
 
 
-def _scales(structure: Structure, local: Local) -> tuple[Array, Array, Array]:
-    """Factors on objective and constraints that bound their gradients by `MAX_GRADIENT` here."""
-    shrink = lambda size: jnp.minimum(1.0, MAX_GRADIENT / jnp.maximum(size, 1e-30))  # noqa: E731
-    of_c = shrink(jnp.max(jnp.abs(local.jac_c), axis=1, initial=0.0))
-    return shrink(largest(local.gradient)), of_c, shrink(structure.row_sizes(local.jac_g))
+def _status(it: Iterate, violation: Array, converged: Array, options: InteriorPointOptions) -> Array:
+    ended = jnp.where(it.stalled, Status.STALLED, Status.ITERATION_LIMIT)
+    ended = jnp.where(converged, Status.CONVERGED, ended)
+    ended = jnp.where(violation <= options.feasibility, ended, Status.INFEASIBLE)
+    return jnp.where(it.finite, ended, Status.NOT_FINITE).astype(jnp.int32)
 
 
-def _scaled(program: NonlinearProgram) -> NonlinearProgram:
-    """The program times factors that come with the arguments, as ``(args, scales)``."""
-    of = lambda f, i: f and (lambda x, packed: packed[1][i] * f(x, packed[0]))  # noqa: E731
-    return NonlinearProgram(of(program.objective, 0), of(program.equality, 1), of(program.inequality, 2), program.block)
+def _begin(program: Scaled, start: Array, args: Any, options: InteriorPointOptions) -> tuple[Iterate, Local, Scales]:
+    """The first iterate, at the start with 0 in place of what is not a number, and the scales of the problem."""
+    known = jnp.isfinite(start)
+    start, plain = jnp.where(known, start, 0.0), program.unscaled(start, args)
+    local, value = program.local(start, plain), program.objective(start, plain)
+    scales = scales_of(program.structure, local)
+    local = Local(
+        gradient=local.gradient * scales.f,
+        c=local.c * scales.c,
+        g=local.g * scales.g,
+        jac_c=local.jac_c * scales.c[:, None],
+        jac_g=program.structure.scale_rows(local.jac_g, scales.g),
+        size_c=local.size_c * scales.c,
+        size_g=local.size_g * scales.g,
+    )
+    it = _init(program.structure, local, start, options)
+    return it._replace(finite=it.finite & known.all() & jnp.isfinite(value)), local, scales
 
 
-def solve(
-    program: NonlinearProgram, start: Array, args: Any, options: InteriorPointOptions
-) -> tuple[Iterate, Array, Array]:
-    """The last iterate, its multipliers those of the problem as given, its KKT residual, and if that is converged."""
+def solve(program: NonlinearProgram, start: Array, args: Any, options: InteriorPointOptions) -> Run:
+    """Steps from a start until one of the reasons to stop that `Status` names."""
     start, args = jax.lax.stop_gradient((start, args))
-    structure, tolerance = program.structure, options.tolerance_of(start.dtype)
-    local = local_at(program, start, args)
-    of_f, of_c, of_g = scales = _scales(structure, local)
-    jac_g = structure.scale_rows(local.jac_g, of_g)
-    local = Local(local.gradient * of_f, local.c * of_c, local.g * of_g, local.jac_c * of_c[:, None], jac_g)
-    scaled, packed = _scaled(program), (args, scales)
+    scaled, structure, tolerance = Scaled(program), program.structure, options.tolerance_of(start.dtype)
+    it, local, scales = _begin(scaled, start, args, options)
 
     def converged(local: Local, it: Iterate) -> Array:
-        return _beyond_rounding(structure, local, it, 0.0) <= tolerance
+        return (_beyond_rounding(structure, local, it, 0.0) <= tolerance) & (local.violation <= options.feasibility)
 
     def go_on(state: tuple[Iterate, Local]) -> Array:
         it, local = state
-        return (it.iterations < options.max_iterations) & ~it.stalled & ~converged(local, it)
+        return (it.iterations < options.max_iterations) & it.finite & ~it.stalled & ~converged(local, it)
 
     def body(state: tuple[Iterate, Local]) -> tuple[Iterate, Local]:
-        return _step(scaled, *state, packed, tolerance, options)
+        return _step(scaled, *state, (args, scales), tolerance, options)
 
-    it, local = jax.lax.while_loop(go_on, body, (_init(structure, local, start, options), local))
-    residual = _error(structure, local, it, 0.0)
-    ended = converged(local, it)
-    return it._replace(y=it.y * of_c / of_f, z=it.z * of_g / of_f, s=it.s / of_g), residual, ended
+    it, local = jax.lax.while_loop(go_on, body, (it, local))
+    number = lambda size: jnp.where(jnp.isnan(size), jnp.inf, size)  # noqa: E731
+    residual, violation = number(_error(structure, local, it, 0.0)), number(local.violation)
+    status = _status(it, violation, converged(local, it), options)
+    absent = scaled.absent(it.x, args)
+    y = jnp.where(it.finite, it.y * scales.c / scales.f, 0.0)
+    z = jnp.where(it.finite & ~absent, it.z * scales.g / scales.f, 0.0)
+    return Run(it._replace(y=y, z=z, s=it.s / scales.g), residual, violation, status)

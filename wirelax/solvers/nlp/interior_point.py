@@ -18,7 +18,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from wirelax.solvers.nlp._kkt import Kkt
-from wirelax.solvers.nlp._steps import Iterate, lagrangian_hessian, local_at, solve, stationarity
+from wirelax.solvers.nlp._local import Scaled
+from wirelax.solvers.nlp._steps import Iterate, Run, solve, stationarity
 from wirelax.solvers.nlp.program import DEFAULT_OPTIONS, InteriorPointOptions, NonlinearProgram
 from wirelax.solvers.nlp.result import NlpResult
 from wirelax.types import Status
@@ -32,35 +33,35 @@ def _implicit(program: NonlinearProgram, it: Iterate, args: Any) -> tuple[Array,
     One Newton step from the solution, whose matrix and point are constants for the derivatives and whose
     residual is zero in value: the values stay, the derivatives are those of the solution.
     """
-    it, structure = jax.lax.stop_gradient(it), program.structure
+    it, scaled, structure = jax.lax.stop_gradient(it), Scaled(program), program.structure
     still = lambda f: f - jax.lax.stop_gradient(f)  # noqa: E731
-    local = local_at(program, it.x, args)
+    plain = scaled.unscaled(it.x, args)
+    local = scaled.local(it.x, plain)
     fixed = jax.lax.stop_gradient(local)
-    hessian = jax.lax.stop_gradient(lagrangian_hessian(program, it, jax.lax.stop_gradient(args)))
+    hessian = scaled.hessian(it.x, it.y, it.z, jax.lax.stop_gradient(plain))
     sigma, gap = it.z / it.s, still(local.g)
     right = -still(stationarity(structure, local, it)) - structure.adjoint(fixed.jac_g, sigma * gap)
     zero = jnp.zeros((), it.x.dtype)
     kkt = Kkt(hessian, fixed.jac_g, sigma, zero, fixed.jac_c, right, still(local.c))
     dx, dy, _, _ = structure.solve(kkt, exact=True)
-    return it.x + dx, it.y + dy, it.z - sigma * (gap + structure.apply(fixed.jac_g, dx))
+    dz = -sigma * (gap + structure.apply(fixed.jac_g, dx))
+    # Where the matrix is singular there is no derivative; the values are there nevertheless.
+    move = lambda value, change: value + jnp.where(jnp.isfinite(change), change, 0.0)  # noqa: E731
+    return move(it.x, dx), move(it.y, dy), move(it.z, dz)
 
 
-def _report(
-    program: NonlinearProgram, found: tuple[Iterate, Array, Array], args: Any, options: InteriorPointOptions
-) -> NlpResult:
-    it, residual, converged = found
+def _report(program: NonlinearProgram, run: Run, args: Any, options: InteriorPointOptions) -> NlpResult:
+    it = run.last
     x, y, z = _implicit(program, it, args) if options.implicit else jax.lax.stop_gradient((it.x, it.y, it.z))
-    violation = program.violation(it.x, args)
-    limit = options.feasibility_of(it.x.dtype)
-    ended = jnp.where(converged, Status.CONVERGED, Status.ITERATION_LIMIT)
+    value = program.objective(x, args)
     return NlpResult(
         x=x,
+        value=jnp.where(jnp.isfinite(value), value, jnp.inf),
         equality_multiplier=y,
         inequality_multiplier=z,
-        value=program.objective(x, args),
+        residuals=jax.lax.stop_gradient({"kkt": run.residual, "infeasibility": run.violation}),
+        status=run.status,
         iterations=it.iterations,
-        status=jnp.where(violation <= limit, ended, Status.INFEASIBLE).astype(jnp.int32),
-        residuals=jax.lax.stop_gradient({"kkt": residual, "infeasibility": violation}),
     )
 
 
@@ -83,13 +84,15 @@ def interior_point(
         options: tolerances and settings, static.
 
     Returns:
-        `Solution`: ``allocation`` holds ``x`` and the multipliers ``equality_multiplier`` [m] and
-        ``inequality_multiplier`` [q] (of the Lagrangian f - y'c - z'g); ``utility`` is f(x), the value
-        minimised; ``residuals`` holds ``kkt`` (largest of stationarity, feasibility and complementarity errors,
-        scaled by the size of gradients and multipliers) and ``infeasibility`` (largest violation, unscaled).
-        Status CONVERGED: both within tolerance, but for what the rounding of large gradients leaves of the
-        first (float32); ITERATION_LIMIT: feasible, not optimal to tolerance;
-        INFEASIBLE: no feasible point was found, which for a nonconvex problem proves nothing.
+        `NlpResult`, whose status is
+
+        - CONVERGED: constraints and KKT conditions are within tolerance, but for what the rounding of large
+          gradients leaves of the latter (float32).
+        - ITERATION_LIMIT, STALLED: feasible, not optimal to tolerance; it was stopped, or no step improved.
+        - INFEASIBLE: no feasible point was found, which for a nonconvex problem proves nothing. Also where an
+          inequality is -inf at the start, which is not left then.
+        - NOT_FINITE: the start, or a function or derivative there, is not a number. ``x`` is the start with 0 in
+          place of entries that are not numbers, ``value`` the objective there, or inf if that is not a number.
 
     Raises:
         ValueError: `start` is no vector, or a function returns the wrong shape.
@@ -109,6 +112,8 @@ def multi_start(
 ) -> NlpResult:
     """`interior_point` from several starts, the best local minimum of them: feasible first, then lowest.
 
+    Starts that are NOT_FINITE lose against all others.
+
     Args:
         program: as for `interior_point`.
         starts: first points, [start, n].
@@ -116,18 +121,22 @@ def multi_start(
         options: as for `interior_point`.
 
     Returns:
-        One `Solution`; its ``iterations`` are the sum over the starts.
+        One `NlpResult`; its ``iterations`` are the sum over the starts.
     """
     if jnp.ndim(starts) != 2:
         raise ValueError(f"starts has shape {jnp.shape(starts)}, wanted [start, n]")
     starts = jax.vmap(lambda start: _check(program, start, args))(starts)
-    its, residuals, converged = jax.vmap(lambda start: solve(program, start, args, options))(starts)
+    runs = jax.vmap(lambda start: solve(program, start, args, options))(starts)
     fixed = jax.lax.stop_gradient(args)
-    value, violation = jax.vmap(lambda x: (program.objective(x, fixed), program.violation(x, fixed)))(its.x)
-    usable = (violation <= options.feasibility_of(value.dtype)) & jnp.isfinite(value)
-    best = jnp.where(usable.any(), jnp.argmin(jnp.where(usable, value, jnp.inf)), jnp.argmin(violation))
-    it, residual, ended = jax.tree.map(lambda leaf: leaf[best], (its, residuals, converged))
-    return _report(program, (it._replace(iterations=its.iterations.sum()), residual, ended), args, options)
+    value = jax.vmap(lambda x: program.objective(x, fixed))(runs.last.x)
+    number = runs.status != Status.NOT_FINITE
+    usable = number & (runs.status != Status.INFEASIBLE) & jnp.isfinite(value)
+    # Of those that are not usable the one nearest to feasible; -inf breaks a constraint by inf, but is a number.
+    broken = jnp.where(number, jnp.minimum(runs.violation, jnp.finfo(value.dtype).max), jnp.inf)
+    best = jnp.where(usable.any(), jnp.argmin(jnp.where(usable, value, jnp.inf)), jnp.argmin(broken))
+    iterations = runs.last.iterations.sum()
+    run = jax.tree.map(lambda leaf: leaf[best], runs)
+    return _report(program, run._replace(last=run.last._replace(iterations=iterations)), args, options)
 
 
 def _check(program: NonlinearProgram, start: Array, args: Any) -> Array:

@@ -1,4 +1,4 @@
-"""What a nonlinear program is to `wirelax.solvers.interior_point`, and the settings of the method."""
+"""What a nonlinear program is to `wirelax.solvers.nlp`, and the settings of the method."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from wirelax.solvers.nlp._kkt import Blocks, Dense, Structure, largest
+from wirelax.solvers.nlp._kkt import Blocks, Dense, Structure
+from wirelax.types import FEASIBILITY_TOLERANCE
 
 __all__ = ["DEFAULT_OPTIONS", "InteriorPointOptions", "NonlinearProgram"]
 
@@ -21,7 +22,9 @@ class NonlinearProgram:
     Attributes:
         objective: ``(x, args) -> scalar``, twice differentiable; x is a vector [n].
         equality: ``(x, args) -> [m]``, or None.
-        inequality: ``(x, args) -> [q]``, or None; bounds are rows of it.
+        inequality: ``(x, args) -> [q]``, or None; bounds are rows of it. A row that is +inf holds and counts as
+            absent there, whatever its derivatives; only with more than 32 variables and without `block` they
+            must be finite.
         block: where the problem separates into blocks of so many consecutive variables that only linear
             equalities couple (each inequality in one block, rows in their order, as many for each): the work is
             linear in the number of blocks then. None: no structure.
@@ -37,24 +40,15 @@ class NonlinearProgram:
         """The linear algebra that fits."""
         return Dense() if self.block is None else Blocks(self.block)
 
-    def constraints(self, x: Array, args: Any) -> tuple[Array, Array]:
-        """Values [m] and [q] of both kinds of constraints, empty where there are none."""
-        none = jnp.zeros((0,), x.dtype)
-        equal = none if self.equality is None else self.equality(x, args)
-        return equal, none if self.inequality is None else self.inequality(x, args)
-
-    def violation(self, x: Array, args: Any) -> Array:
-        """Largest violation of a constraint."""
-        equal, unequal = self.constraints(x, args)
-        return jnp.maximum(largest(equal), largest(jnp.minimum(unequal, 0.0)))
-
 
 class InteriorPointOptions(NamedTuple):
     """Tolerances and settings, all static.
 
     Attributes:
         tolerance: of the scaled KKT residual; None: 1e-8 in float64, 3e-5 in float32.
-        feasibility: largest constraint violation of a feasible point; None: 1e-6 in float64, 1e-4 in float32.
+        feasibility: largest violation of a constraint at a feasible point, relative to the size of its terms
+            sum_i abs(dc/dx_i x_i) where that is above 1, else absolute: x >= 0 has no size of its own. So give
+            the problem in units in which what matters is near 1.
         max_iterations: cap on the factorisations.
         barrier: first barrier parameter.
         barrier_decrease: factor on it once its problem is solved.
@@ -63,7 +57,7 @@ class InteriorPointOptions(NamedTuple):
     """
 
     tolerance: float | None = None
-    feasibility: float | None = None
+    feasibility: float = FEASIBILITY_TOLERANCE
     max_iterations: int = 200
     barrier: float = 0.1
     barrier_decrease: float = 0.2
@@ -73,11 +67,6 @@ class InteriorPointOptions(NamedTuple):
         """The tolerance of the KKT residual at a precision."""
         default = 1e-8 if dtype == jnp.float64 else 3e-5
         return default if self.tolerance is None else self.tolerance
-
-    def feasibility_of(self, dtype: Any) -> float:
-        """The largest violation allowed at a precision."""
-        default = 1e-6 if dtype == jnp.float64 else 1e-4
-        return default if self.feasibility is None else self.feasibility
 
 
 DEFAULT_OPTIONS = InteriorPointOptions()
