@@ -125,8 +125,8 @@ def _check_values(subject: str, array: np.ndarray, dtype: np.dtype, kind: Kind) 
         _raise_first(subject, array, array > limits.max, f"does not fit into {dtype}; divide by a larger unit")
     if smallest < limits.smallest_normal:  # XLA takes subnormal numbers for 0
         tiny = (array > 0) & (array < limits.smallest_normal)
-        count = f"{np.count_nonzero(tiny)} of {np.count_nonzero(array)} positive values do"
-        _raise_first(subject, array, tiny, f"is positive but vanishes in {dtype}, as {count}; {_IF_TINY[kind]}")
+        count = f"{np.count_nonzero(tiny)} of {np.count_nonzero(array)} positive values"
+        _raise_first(subject, array, tiny, f"is positive but vanishes in {dtype} ({count}); {_IF_TINY[kind]}")
 
 
 def _raise_first(subject: str, array: np.ndarray, bad: Bool[np.ndarray, "..."], fault: str) -> None:

@@ -66,11 +66,11 @@ def _read(item: Any) -> StoredArray:
 
 def _complex_values(values: np.ndarray) -> np.ndarray:
     """Values whose real and imaginary parts are stored side by side, made complex."""
-    fields: Sequence[str] = values.dtype.names or ()
-    if tuple(name.lower() for name in fields) not in _PARTS_OF_COMPLEX:
+    fields = values.dtype.names
+    if fields is None or tuple(name.lower() for name in fields) not in _PARTS_OF_COMPLEX:
         return values
-    real, imaginary = fields
-    return values[real] + 1j * values[imaginary]
+    real, imaginary = (values[name] for name in fields)
+    return real + 1j * imaginary
 
 
 def _sparse_values(group: Any) -> np.ndarray:
