@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wirelax.report._format import format_si
 from wirelax.report._style import WIDTHS_INCH, new_figure
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ __all__ = [
     "pair",
     "readable_log_ticks",
     "require",
-    "style_indices",
     "wrap",
 ]
 
@@ -69,13 +67,6 @@ def count_label(name: str, total: int, kept: int, what: str) -> str:
     if kept == 0:
         raise ValueError(f"{name!r} has nothing to draw: none of its {total} values can be shown ({what})")
     return name if kept == total else f"{name} ({total - kept:,} of {total:,} {what})"
-
-
-def style_indices(names: Iterable[str], order: Sequence[str] | None) -> dict[str, int]:
-    """Number of the style of each name: its place in `order`, names missing there after the last."""
-    names = list(names)
-    known = list(dict.fromkeys([*(order or ()), *names]))
-    return {name: known.index(name) for name in names}
 
 
 def curve_axes(
@@ -149,20 +140,18 @@ def readable_log_ticks(axis: Any, unit: str | None = None) -> None:
     """
     if axis.get_scale() != "log":
         return
-    low, high = sorted(axis.get_view_interval())
-    shown = [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
-    crowded = len(shown) > 1
-    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    named = np.outer(decades, (1, 2, 5))
-    if ((low <= named) & (named <= high)).sum() < 2:  # part of a decade: even steps, as on a linear axis
-        from matplotlib.ticker import MaxNLocator, NullLocator
+    from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+    low, high = sorted(axis.get_view_interval())
+    if high < 5 * low:  # part of a decade: even steps, as on a linear axis
         axis.set_major_locator(MaxNLocator(5))
         axis.set_minor_locator(NullLocator())
-        shown, crowded = list(axis.get_majorticklocs()), True
-    if not unit and not all(0.9e-4 < tick < 1.1e4 for tick in shown):
+    elif high < 100 * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_formatter(NullFormatter())
+    if unit:
+        axis.set_major_formatter(EngFormatter(unit))
+    elif low >= 0.9e-4 and high <= 1.1e4:
+        axis.set_major_formatter("{x:g}")
+    else:
         axis.set_tick_params(labelsize=10.0)  # the exponent is set at 70 % of it
-        return
-    text = (lambda value: format_si(value, unit, micro="µ")) if unit else "{:g}".format
-    axis.set_major_formatter(lambda value, _: text(value))
-    axis.set_minor_formatter(lambda value, _: "" if crowded or f"{value:e}"[0] not in "25" else text(value))

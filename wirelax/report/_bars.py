@@ -9,10 +9,10 @@ import numpy as np
 
 from wirelax.report._axes import Width, few_ticks, legend_below, literal, readable_log_ticks, require, wrap
 from wirelax.report._format import MISSING, format_number, format_si
-from wirelax.report._style import COLOURS, WIDTHS_INCH, new_figure, styled
+from wirelax.report._palette import COLOURS
+from wirelax.report._style import WIDTHS_INCH, new_figure, styled
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["bars"]
@@ -73,7 +73,7 @@ def bars(
             start = low if log else 0.0
             drawn.append(axes.barh(centre, np.where(shown, group, start) - start, thick, left=start, **_LOOKS[place]))
             texts = [_text(value, unit) if place == 0 or two else "" for value, two in zip(group, paired)]
-            _write_values(axes, centre, group, shown, texts)
+            axes.bar_label(drawn[-1], texts, padding=3, fontsize=7.0)
         axes.set_yticks(range(len(names)), labels)
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
@@ -99,7 +99,7 @@ _LOOKS: tuple[dict[str, Any], ...] = (
 def _text(value: float, unit: str | None) -> str:
     if not np.isfinite(value):
         return MISSING
-    text = format_si(value, unit, micro="µ") if unit else format_number(value, 3)
+    text = format_si(value, unit) if unit else format_number(value, 3)
     return text.replace("-", "\N{MINUS SIGN}")
 
 
@@ -116,20 +116,3 @@ def _limits(values: np.ndarray, log: bool, room: float) -> tuple[float, float]:
     low, high = min(low, 0.0), max(high, 0.0)
     span = (high - low) or 1.0
     return low - room * span * (low < 0), high + room * span * (high > 0 or low == 0)
-
-
-def _write_values(axes: Axes, centre: np.ndarray, group: np.ndarray, shown: np.ndarray, texts: list[str]) -> None:
-    """Write each value at the end of its bar, on the far side of the origin."""
-    left, _ = axes.get_xlim()
-    for y, value, visible, text in zip(centre, group, shown, texts):
-        side = -1 if visible and value < 0 else 1
-        anchor = value if visible else max(left, 0.0)
-        axes.annotate(
-            text,
-            (anchor, y),
-            (3 * side, 0),
-            textcoords="offset points",
-            ha="right" if side < 0 else "left",
-            va="center_baseline",
-            fontsize=7.0,
-        )

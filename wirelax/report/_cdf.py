@@ -17,17 +17,17 @@ from wirelax.report._axes import (
     legend_below,
     readable_log_ticks,
     require,
-    style_indices,
 )
-from wirelax.report._style import curve_style, styled
+from wirelax.report._palette import palette
+from wirelax.report._style import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["cdf"]
+__all__ = ["MOST_CURVES", "cdf"]
 
-# Finer than any printer: the curve is exact at each corner, and at most 1/5000 lower in between.
-_MOST_CORNERS = 5000
+MOST_CURVES = 6
+"""More distribution functions than this in one picture cannot be told apart."""
 
 
 def cdf(
@@ -43,12 +43,12 @@ def cdf(
 ) -> Figure:
     """Empirical distribution functions as steps: F(x) is the fraction of samples at most x.
 
-    Exact up to 5000 different samples; of more, only the steps at 5000 of them are drawn. Non-finite
-    samples are left out, and the legend says how many. On a logarithmic axis samples at or below zero
-    count, so the curve starts at their fraction.
+    NaN is left out, and the legend says how many. Infinite samples count but are never reached: with some at +inf a
+    curve ends below 1. Every curve runs to the right edge; samples left of the axis, and on a logarithmic axis those
+    at or below zero, count from the left edge on.
 
     Args:
-        series: samples of any shape by name.
+        series: samples of any shape by name, at most `MOST_CURVES`.
         xlabel: label of the horizontal axis, with its unit.
         title: title of the figure.
         xscale: ``"linear"`` or ``"log"``.
@@ -61,53 +61,45 @@ def cdf(
         The figure.
 
     Raises:
-        ValueError: no series, one without a finite sample, no positive sample for a logarithmic axis,
-            or limits out of order.
+        ValueError: no series or too many, one of NaN alone, no positive sample for a logarithmic axis, or limits out
+            of order.
     """
-    samples, labels = {}, {}
-    for name, values in require(series).items():
+    if len(require(series)) > MOST_CURVES:
+        raise ValueError(f"got {len(series)} curves; at most {MOST_CURVES} can be told apart, so draw several figures")
+    samples, labels = {}, []
+    for name, values in series.items():
         flat = np.asarray(values, dtype=float).ravel()
-        samples[name] = np.sort(flat[np.isfinite(flat)])
-        labels[name] = count_label(name, flat.size, samples[name].size, "not finite")
-    low, high = _range(samples.values(), xscale, xlim)
+        samples[name] = flat[~np.isnan(flat)]
+        labels.append(count_label(name, flat.size, samples[name].size, "not a number"))
+    low, high = xlim or _range(samples.values(), xscale)
+    if not (low < high and (xscale != "log" or low > 0)):
+        raise ValueError(f"got xlim {xlim}, want (low, high) with low < high, and low > 0 on a log axis")
+    # Just left of the axis: what lies further away, or at zero on a logarithmic axis, would upset the markers.
+    floor = low / 2 if xscale == "log" else low - 0.1 * (high - low)
     with styled():
         figure, axes = curve_axes((xlabel, ylabel), title, width, (xscale, "linear"))
         curves = []
-        for name, index in style_indices(samples, order).items():
-            x, y = _steps(samples[name], low, high)
-            spacing = (0.02 + 0.025 * (index % 7), 0.18)
-            curves += axes.plot(x, y, drawstyle="steps-post", markevery=spacing, **curve_style(index))
-        axes.set(xlim=xlim or (low, high), ylim=(0.0, 1.03))
+        for place, (name, style) in enumerate(palette(samples, order).items()):
+            values, counts = np.unique(np.maximum(samples[name], floor), return_counts=True)
+            # Points of no weight at both edges: the curve runs from edge to edge.
+            x, weights = np.append(values, [floor, high]), np.append(counts, [0, 0])
+            spacing = (0.02 + 0.025 * place, 0.18)
+            curves.append(axes.ecdf(x, weights, markevery=spacing, **style))
+        axes.set(xlim=(low, high), ylim=(0.0, 1.03))
         few_ticks(axes, width)
         readable_log_ticks(axes.xaxis)
-        legend_below(figure, curves, list(labels.values()))
+        legend_below(figure, curves, labels)
     return figure
 
 
-def _range(samples: Iterable[np.ndarray], xscale: Scale, xlim: tuple[float, float] | None) -> tuple[float, float]:
-    """First and last value that the curves are drawn over."""
+def _range(samples: Iterable[np.ndarray], xscale: Scale) -> tuple[float, float]:
+    """First and last value that can be drawn."""
     values = np.concatenate(list(samples))
-    if xscale == "log":
-        values = values[values > 0]
-    if xlim is not None:
-        if not (xlim[0] < xlim[1] and (xscale != "log" or xlim[0] > 0)):
-            raise ValueError(f"got xlim {xlim}, want (low, high) with low < high, and low > 0 on a log axis")
-        return xlim[0], max(xlim[1], values.max(initial=xlim[1]))
+    values = values[np.isfinite(values) & ((values > 0) | (xscale != "log"))]
     if values.size == 0:
-        raise ValueError("no sample is positive, so there is nothing to draw on a log axis; use xscale='linear'")
+        wanted = "positive, so there is nothing to draw on a log axis; use xscale='linear'"
+        raise ValueError(f"nothing to draw: no sample is {wanted if xscale == 'log' else 'finite'}")
     low, high = float(values.min()), float(values.max())
     if low == high:
         return (low / 2, high * 2) if xscale == "log" else (low - 1.0, high + 1.0)
     return low, high
-
-
-def _steps(samples: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-    """Corners of the distribution function from `low` to `high`, at most `_MOST_CORNERS` in between."""
-    below = np.count_nonzero(samples < low)
-    values, counts = np.unique(samples[below:], return_counts=True)
-    reached = below + np.cumsum(counts)
-    if values.size > _MOST_CORNERS:
-        kept = np.unique(np.searchsorted(reached, np.linspace(reached[0], reached[-1], _MOST_CORNERS)))
-        values, reached = values[kept], reached[kept]
-    fraction = np.concatenate([[below], reached]) / samples.size
-    return np.concatenate([[low], values, [max(high, samples[-1])]]), np.append(fraction, 1.0)

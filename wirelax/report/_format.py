@@ -10,7 +10,7 @@ __all__ = ["MISSING", "format_number", "format_si", "format_value", "plain", "pr
 
 MISSING = "–"
 
-_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
+_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
 
 def plain(value: Any) -> Any:
@@ -50,14 +50,13 @@ def format_number(value: float, digits: int = 4) -> str:
     return f"{value:,.{max(0, digits - 1 - int(exponent))}f}"
 
 
-def format_si(value: float, unit: str, digits: int = 3, micro: str = "u") -> str:
-    """A quantity in engineering form: ``9.1 us``, ``125 ms``, ``5.12 Mbit/J``; no kiloseconds.
+def format_si(value: float, unit: str, digits: int = 3) -> str:
+    """A quantity in engineering form: ``9.1 µs``, ``125 ms``, ``5.12 Mbit/J``; no kiloseconds.
 
     Args:
         value: the quantity in `unit`.
         unit: symbol of the unit, ``"s"`` or ``"bit/J"``.
         digits: significant digits; trailing zeros go.
-        micro: the sign for 1e-6.
     """
     if not math.isfinite(value):
         return format_number(value)
@@ -69,7 +68,7 @@ def format_si(value: float, unit: str, digits: int = 3, micro: str = "u") -> str
     text = f"{float(mantissa) * 10.0**shift:,.{max(0, digits - 1 - shift)}f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
-    return f"{text} {_PREFIXES[power].replace('u', micro)}{unit}"
+    return f"{text} {_PREFIXES[power]}{unit}"
 
 
 def prefixed_unit(largest: float, unit: str) -> tuple[float, str]:

@@ -18,9 +18,9 @@ from wirelax.report._axes import (
     pair,
     readable_log_ticks,
     require,
-    style_indices,
 )
-from wirelax.report._style import curve_style, styled
+from wirelax.report._palette import palette
+from wirelax.report._style import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,14 +72,13 @@ def lines(
     with styled():
         figure, axes = curve_axes((xlabel, ylabel), title, width, (xscale, yscale))
         curves, labels = [], []
-        for name, index in style_indices(require(series), order).items():
+        for place, (name, style) in enumerate(palette(require(series), order).items()):
             x, y = pair(name, series[name])
             drawn = np.isfinite(x) & np.isfinite(y)
             drawn &= ((xscale != "log") | (x > 0)) & ((yscale != "log") | (y > 0))
             labels.append(count_label(name, x.size, int(drawn.sum()), "not shown"))
-            style = curve_style(index)
             step = max(1, x.size // 8)
-            curves += axes.plot(x, np.where(drawn, y, np.nan), markevery=(index % 7 * step // 7, step), **style)
+            curves += axes.plot(x, np.where(drawn, y, np.nan), markevery=(place % 7 * step // 7, step), **style)
             if band and name in band:
                 low, high = pair(name, band[name], x.size)
                 axes.fill_between(x, low, high, color=style["color"], alpha=0.2, linewidth=0)

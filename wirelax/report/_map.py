@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wirelax.report._axes import Width, legend_below, wrap
-from wirelax.report._style import COLOURS, WIDTHS_INCH, new_figure, styled
+from wirelax.report._palette import COLOURS
+from wirelax.report._style import WIDTHS_INCH, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

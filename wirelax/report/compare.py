@@ -1,51 +1,34 @@
-"""From results of several methods to rows, figures and a page: what every comparison shows."""
+"""From results of several methods to figures and a page: what every comparison shows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wirelax.report import figures
+from wirelax.report._cdf import MOST_CURVES
 from wirelax.report._format import prefixed_unit
-from wirelax.report.html import FigureItem, Section, write_report
+from wirelax.report.html import About, FigureItem, Section, figure_item, write_report
 from wirelax.report.machine import machine_summary
+from wirelax.report.rows import (
+    RATIO_DEFINITION,
+    best_feasible,
+    comparison_rows,
+    missed_fraction,
+    ratio_to_best,
+    units_of,
+)
 from wirelax.report.table import write_table
 
-__all__ = ["comparison_figures", "comparison_rows", "write_comparison"]
+__all__ = ["FIGURES", "comparison_figures", "comparison_rows", "write_comparison"]
 
-
-def comparison_rows(system: Any, results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row a method, from `wirelax.systems.run.BatchResult` by name.
-
-    ``ratio_to_best`` is the mean utility over the mean of the best method of each channel; the best is taken
-    over the methods compared and over feasible allocations, where a channel has one.
-    """
-    best = best_utility(results)
-    rows = []
-    for name, result in results.items():
-        count = len(result.utility)
-        row = {
-            "method": name,
-            "count": count,
-            "utility_mean": float(result.utility.mean()),
-            "utility_median": float(np.median(result.utility)),
-            "ratio_to_best": float(result.utility.mean() / best.mean()) if best.mean() > 0 else None,
-            "violation_fraction": float(result.violated.mean()),
-            "seconds_per_channel": result.seconds / count,
-            "compile_seconds": result.compile_seconds,
-        }
-        rows.append({**row, **system.table_columns(result.utility, best, result.arrays)})
-    return rows
-
-
-def best_utility(results: Mapping[str, Any]) -> np.ndarray:
-    """The best feasible utility of every channel over all methods; over all allocations where none is feasible."""
-    utility = np.stack([result.utility for result in results.values()])
-    feasible = np.stack([result.feasible for result in results.values()])
-    return np.where(feasible.any(0), np.where(feasible, utility, -np.inf).max(0), utility.max(0))
+FIGURES = ("speed_quality", "utility_cdf", "error_cdf", "time")
+"""Keys of the figures of a comparison, in the order of a page."""
+_SMALLEST_ERROR = 1e-6
+"""Relative errors below this are rounding of float32."""
 
 
 def comparison_figures(
@@ -55,76 +38,158 @@ def comparison_figures(
     *,
     stem: str = "",
     methods: Sequence[str] | None = None,
-) -> list[FigureItem]:
-    """CDF of the utility, CDF of the error to the best of the methods shown, and time per channel, as PNG files."""
-    shown = [name for name in (methods or results) if name in results]
-    results = {name: results[name] for name in shown}
-    best, quantity = best_utility(results), system.utility_name.replace("_", " ")
-    utility = {name: result.utility for name, result in results.items()}
-    scale, unit = prefixed_unit(float(best.max()), system.utility_unit)
-    error = {
-        name: np.abs(value - best)[best > 0] / best[best > 0]
-        for name, value in utility.items()
-        if np.any(value != best)
-    }
-    items = [
-        (
-            "utility_cdf",
-            figures.cdf(
-                {name: value / scale for name, value in utility.items()},
-                f"{quantity.capitalize()} ({unit})",
-                width="double",
-                order=shown,
-            ),
-            f"Empirical CDF of the {quantity} over {len(best)} channels.",
-        ),
-        (
-            "time",
-            figures.bars(
-                {name: results[name].seconds / len(best) for name in shown},
-                "Time per channel",
-                log=True,
-                unit="s",
-                width="double",
-            ),
-            "Running time per channel in a batch, compilation apart.",
-        ),
-    ]
-    if error:
-        figure = figures.cdf(
-            error,
-            f"Relative error of the {quantity}",
-            xscale="log",
-            xlim=(1e-5, 1.0),
-            width="double",
-            order=shown,
-        )
-        caption = f"Empirical CDF of |{quantity} - best| / best, the best taken over the methods shown."
-        items.insert(1, ("error_cdf", figure, caption))
-    saved = []
-    for name, figure, caption in items:
-        path = figures.save(figure, directory / f"{stem}{name}.png")
-        saved.append(FigureItem(path, caption, caption))
-    return saved
+    order: Sequence[str] | None = None,
+    only: Collection[str] = FIGURES,
+) -> dict[str, FigureItem]:
+    """Draw a comparison and write each figure as PNG and PDF.
+
+    At most six distribution functions share a picture. Of more results, those of the best method, of the fastest and
+    others at equal steps of the ranking by mean utility are drawn. If `methods` names more than six, all are drawn in
+    several pictures, each with the first one named; their keys are ``utility_cdf``, ``utility_cdf_2`` and so on.
+
+    Args:
+        system: says what the utility is called, and its unit.
+        results: `wirelax.systems.run.BatchResult` by method.
+        directory: where the files go.
+        stem: before the key in the names of the files.
+        methods: those to show, the reference first; default all.
+        order: all names of the report, so that a method looks the same in every figure; default those of `results`.
+        only: keys to draw, of `FIGURES`.
+
+    Returns:
+        Figures by key. ``error_cdf`` is missing where all methods are equally good, ``speed_quality`` where none has
+        a ratio to the best.
+    """
+    shown = {name: results[name] for name in (methods or results) if name in results}
+    order, best = list(order or results), best_feasible(shown)
+    pictures = _named_pictures(list(shown)) if methods else [_most_telling(shown)]
+    drawn: dict[str, tuple[Any, str] | None] = {}
+    if "speed_quality" in only:
+        drawn["speed_quality"] = _speed_quality(shown, best, order)
+    for kind, draw in (("utility_cdf", _utility_cdf), ("error_cdf", _error_cdf)):
+        for number, names in enumerate(pictures if kind in only else (), 1):
+            found = draw(system, {name: shown[name] for name in names}, best, order)
+            if found and len(names) < len(shown) and not methods:
+                note = f" Of {len(shown)} methods the best, the fastest and some between them and the last are shown."
+                found = (found[0], found[1] + note)
+            drawn[kind if number == 1 else f"{kind}_{number}"] = found
+    if "time" in only:
+        drawn["time"] = _time(shown)
+    return {key: figure_item(*found, directory / f"{stem}{key}") for key, found in drawn.items() if found}
 
 
 def write_comparison(
-    system: Any, results: Mapping[str, Any], directory: Path, *, source: str, seed: int
+    system: Any, results: Mapping[str, Any], directory: Path, *, source: str, seed: int, command: str = ""
 ) -> tuple[list[dict[str, Any]], Path]:
-    """table.json, table.md, figures and report.html in `directory`; the rows and the page's path."""
-    rows = comparison_rows(system, results)
-    units = {"utility_mean": system.utility_unit, "utility_median": system.utility_unit}
+    """Write table.json, table.md, table.csv, figures and report.html.
+
+    Args:
+        system: the system of the results.
+        results: `wirelax.systems.run.BatchResult` by method.
+        directory: where the files go.
+        source: where the channels come from, in words.
+        seed: of channels and methods.
+        command: what makes this page, as typed.
+
+    Returns:
+        The rows of the table and the path of the page.
+    """
+    rows, units = comparison_rows(system, results), units_of(system)
     write_table(rows, directory, units=units)
     section = Section(
         title=f"{len(results)} methods on {rows[0]['count']} channels",
-        text=[
-            f"Channels: {source}. Objective: {system.utility_name.replace('_', ' ')} in {system.utility_unit}.",
-            "The ratio and the error are taken to the best feasible result of each channel among these methods.",
-        ],
+        text=[f"Mean and median are those of the {_quantity(system)}.", RATIO_DEFINITION],
         rows=rows,
-        figures=comparison_figures(system, results, directory),
+        figures=list(comparison_figures(system, results, directory).values()),
         units=units,
     )
-    meta = {**machine_summary(), "system": system.name, "seed": str(seed), "channels": source}
-    page = write_report(directory / "report.html", f"wirelax compare {system.name}", [section], meta)
-    return rows, Path(page)
+    about = About.of(system, command=command, seed=seed, source=source)
+    page = write_report(
+        directory / "report.html", f"wirelax compare {system.name}", [section], machine_summary(), about
+    )
+    return rows, page
+
+
+def _quantity(system: Any) -> str:
+    return system.utility_name.replace("_", " ")
+
+
+def _named_pictures(names: list[str]) -> list[list[str]]:
+    """Groups of at most `MOST_CURVES` names, each with the first one."""
+    if len(names) <= MOST_CURVES:
+        return [names]
+    count = -(-(len(names) - 1) // (MOST_CURVES - 1))
+    return [[names[0], *map(str, part)] for part in np.array_split(names[1:], count)]
+
+
+def _most_telling(results: Mapping[str, Any]) -> list[str]:
+    """At most `MOST_CURVES` names: the best, the fastest, and others at equal steps of the ranking by mean utility."""
+    mean = {name: np.where(result.feasible, result.utility, 0.0).mean() for name, result in results.items()}
+    ranked = sorted(results, key=lambda name: -mean[name])
+    kept = dict.fromkeys([ranked[0], min(results, key=lambda name: results[name].seconds)])
+    others = [name for name in ranked if name not in kept]
+    places = np.linspace(0, len(others) - 1, min(len(others), MOST_CURVES - len(kept))).round().astype(int)
+    kept |= dict.fromkeys(others[place] for place in places)
+    return [name for name in results if name in kept]
+
+
+def _speed_quality(results: Mapping[str, Any], best: np.ndarray, order: Sequence[str]) -> tuple[Any, str] | None:
+    ratio = {name: ratio_to_best(result, best) for name, result in results.items()}
+    if all(value is None for value in ratio.values()):
+        return None
+    count = len(best)
+    seconds = {name: result.seconds / count for name, result in results.items()}
+    without = [name for name, value in ratio.items() if value is None]
+    caption = (
+        f"Speed and quality of {len(ratio)} methods on {count} channels, compilation apart; the vertical axis is "
+        "stretched near 1. Hollow: the method fails on some of the channels that another one solves feasibly."
+    )
+    if without:
+        caption += f" No feasible result: {', '.join(without)}."
+    return figures.speed_quality(seconds, ratio, missed_fraction(results), order=order), caption
+
+
+def _utility_cdf(system: Any, results: Mapping[str, Any], best: np.ndarray, order: Sequence[str]) -> tuple[Any, str]:
+    largest = best if np.isfinite(best).any() else np.concatenate([result.utility for result in results.values()])
+    scale, unit = prefixed_unit(float(np.nanmax(np.abs(largest))), system.utility_unit)
+    series = {name: np.asarray(result.utility, float) / scale for name, result in results.items()}
+    figure = figures.cdf(series, f"{_quantity(system).capitalize()} ({unit})", width="double", order=order)
+    caption = f"Empirical CDF of the {_quantity(system)} over {len(best)} channels."
+    broken = {name: np.mean(~result.feasible) for name, result in results.items()}
+    if any(broken.values()):
+        shares = ", ".join(f"{name} {100 * share:.2g} %" for name, share in broken.items() if share)
+        caption += f" Infeasible results are among them: {shares}."
+    return figure, caption
+
+
+def _error_cdf(
+    system: Any, results: Mapping[str, Any], best: np.ndarray, order: Sequence[str]
+) -> tuple[Any, str] | None:
+    """From the smallest error that matters to the largest; None if there is none."""
+    known = np.isfinite(best) & (best != 0)
+    error = {
+        name: np.where(result.feasible, np.abs(result.utility - best) / np.abs(best), np.inf)[known]
+        for name, result in results.items()
+    }
+    pooled = np.concatenate(list(error.values()))
+    positive = pooled[np.isfinite(pooled) & (pooled > _SMALLEST_ERROR)]
+    if positive.size == 0:
+        return None
+    low = max(float(f"{np.quantile(positive, 0.02):.0e}"), _SMALLEST_ERROR)
+    high = 10.0 ** np.ceil(np.log10(positive.max()))
+    low = min(low, high / 10)
+    label = f"Relative error of the {_quantity(system)}"
+    figure = figures.cdf(error, label, xscale="log", xlim=(low, high), width="double", order=order)
+    caption = f"Empirical CDF of (best - {_quantity(system)}) / best over the channels that some method solves."
+    exact = [name for name, values in error.items() if (values <= low).all()]
+    if exact:
+        caption += f" Best everywhere, so at 1 from the left edge on: {', '.join(exact)}."
+    if np.isinf(pooled).any():
+        caption += " A curve that ends below 1 is of a method with infeasible results: these count, but have no error."
+    return figure, caption
+
+
+def _time(results: Mapping[str, Any]) -> tuple[Any, str]:
+    seconds = {name: result.seconds / len(result.utility) for name, result in results.items()}
+    figure = figures.bars(seconds, "Time per channel", log=True, unit="s", width="double")
+    return figure, "Running time per channel in a batch, compilation apart."

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wirelax.report._files import write_atomic
-from wirelax.report._page import PAGE
-from wirelax.report._style import to_png
+from wirelax.report._labels import label_of
+from wirelax.report._style import save, to_png
 from wirelax.report.table import Row, tabulate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FigureItem", "Section", "render", "write_report"]
+__all__ = ["About", "FigureItem", "Section", "figure_item", "render", "write_report"]
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_COLUMN_HEADER, _ROW_HEADER = 'th scope="col"', 'th scope="row"'
 _SCREEN_DOTS_PER_DOT = 0.72  # 200 dots an inch of print become 144 on a screen
 
 
@@ -40,6 +38,13 @@ class FigureItem:
     alt: str
 
 
+def figure_item(figure: Figure, caption: str, stem: Path, alt: str = "") -> FigureItem:
+    """Write a figure as ``<stem>.png`` and ``<stem>.pdf``; the item that shows it on a page."""
+    path = Path(f"{stem}.png")
+    save(figure, path.with_suffix(".pdf"))
+    return FigureItem(save(figure, path), caption, alt or caption)
+
+
 @dataclass(frozen=True)
 class Section:
     """One section of a report: text, then a table, then figures, each of them optional.
@@ -50,7 +55,7 @@ class Section:
         rows: a table, see `wirelax.report.table`.
         figures: figures, side by side where there is room.
         columns: columns of the table to show; default all.
-        labels: headers by column name.
+        labels: headers by column name, where they differ from those of every report.
         units: units by column name, for the engineering form.
     """
 
@@ -63,33 +68,87 @@ class Section:
     units: Mapping[str, str] | None = None
 
 
-def render(title: str, sections: Sequence[Section], meta: Mapping[str, Any] | None = None) -> str:
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a page says first: the problem that is solved, and how to make the page again.
+
+    Attributes:
+        problem: what it is about, in a line.
+        objective: what is maximised, in a sentence.
+        constraints: a sentence each.
+        command: what makes this page, as typed.
+        seed: of channels and methods.
+        source: where the channels come from.
+    """
+
+    problem: str = ""
+    objective: str = ""
+    constraints: Sequence[str] = ()
+    command: str = ""
+    seed: int | None = None
+    source: str = ""
+
+    @classmethod
+    def of(cls, system: Any, *, command: str = "", seed: int | None = None, source: str = "") -> About:
+        """Filled from what a system says of itself."""
+        quantity = f"{system.utility_name.replace('_', ' ')} in {system.utility_unit}"
+        return cls(
+            problem=f"{system.name}: {system.summary}",
+            objective=getattr(system, "objective", "") or f"maximise the {quantity}",
+            constraints=tuple(getattr(system, "constraints", {}).values()),
+            command=command,
+            seed=seed,
+            source=source,
+        )
+
+    def lines(self) -> list[tuple[str, Sequence[str]]]:
+        """Names and texts of what there is to say."""
+        seed = "" if self.seed is None else str(self.seed)
+        single = {"Problem": self.problem, "Objective": self.objective}
+        after = {"Command": self.command, "Channels": self.source, "Seed": seed}
+        found: list[tuple[str, Sequence[str]]] = [(name, [text]) for name, text in single.items()]
+        found += [("Subject to", self.constraints), *((name, [text]) for name, text in after.items())]
+        return [(name, texts) for name, texts in found if any(texts)]
+
+
+def render(
+    title: str, sections: Sequence[Section], meta: Mapping[str, Any] | None = None, about: About | None = None
+) -> str:
     """One HTML page that needs nothing but itself: no script, no style sheet, no image from elsewhere.
 
     Args:
         title: heading of the page.
         sections: what it shows.
         meta: facts on the run and the machine, listed at the end.
+        about: the problem, the command and the seed, said first.
 
     Returns:
         The text of the page.
 
     Raises:
+        ImportError: Jinja2 is not installed; the message names the extra.
         ValueError: no sections, a bad table, or an image file that is no PNG.
         OSError: an image file cannot be read.
     """
     if not sections:
         raise ValueError("the report has no sections; pass at least one")
-    anchors = [f"section-{number}" for number in range(1, len(sections) + 1)]
-    parts = []
-    if len(sections) > 2:
-        links = (f'<li><a href="#{a}">{escape(s.title)}</a></li>' for a, s in zip(anchors, sections))
-        parts.append(f'<nav aria-label="Contents"><ul>{"".join(links)}</ul></nav>')
-    parts += [_section(section, anchor) for section, anchor in zip(sections, anchors)]
-    if meta:
-        facts = (f"<div><dt>{escape(str(k))}</dt><dd>{escape(str(v))}</dd></div>" for k, v in meta.items())
-        parts.append(f"<footer><h2>How it was made</h2><dl>{''.join(facts)}</dl></footer>")
-    return PAGE.substitute(title=escape(title), body="\n".join(parts))
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    except ImportError as error:
+        raise ImportError("reports need Jinja2: pip install 'wirelax[report]'") from error
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        title=title,
+        about=about.lines() if about else [],
+        sections=[_section(section) for section in sections],
+        meta=[(label_of(str(name)), value) for name, value in (meta or {}).items()],
+    )
 
 
 def write_report(
@@ -97,6 +156,7 @@ def write_report(
     title: str,
     sections: Sequence[Section],
     meta: Mapping[str, Any] | None = None,
+    about: About | None = None,
 ) -> Path:
     """Write the page of `render` in one step; arguments and errors as there.
 
@@ -105,45 +165,31 @@ def write_report(
         title: heading of the page.
         sections: what it shows.
         meta: facts on the run and the machine, listed at the end.
+        about: the problem, the command and the seed, said first.
 
     Returns:
         The path written.
     """
-    return write_atomic(path, render(title, sections, meta))
+    return write_atomic(path, render(title, sections, meta, about))
 
 
-def _section(section: Section, anchor: str) -> str:
-    text = [section.text] if isinstance(section.text, str) else section.text
-    parts = [f"<h2>{escape(section.title)}</h2>", *(f"<p>{escape(line)}</p>" for line in text)]
+def _section(section: Section) -> dict[str, Any]:
+    """What the template needs of a section, all of it text."""
+    table = None
     if section.rows is not None:
-        parts.append(_table(section))
-    if section.figures:
-        parts.append(f'<div class="figures">{"".join(map(_figure, section.figures))}</div>')
-    return f'<section id="{anchor}">{"".join(parts)}</section>'
+        found = tabulate(section.rows, section.columns, section.labels, section.units)
+        kinds = ["number" if numeric else "text" for numeric in found.numeric]
+        table = {"header": found.header, "kinds": kinds, "cells": found.cells}
+    return {
+        "title": section.title,
+        "text": [section.text] if isinstance(section.text, str) else section.text,
+        "table": table,
+        "figures": [_figure(item) for item in section.figures],
+    }
 
 
-def _table(section: Section) -> str:
-    """The table of a section in a box that scrolls sideways, its first column as row headers."""
-    table = tabulate(section.rows or (), section.columns, section.labels, section.units)
-    kinds = ["number" if numeric else "text" for numeric in table.numeric]
-    head = _cells(_COLUMN_HEADER, table.header, kinds)
-    body = (f"<tr>{_cells(_ROW_HEADER, row[:1], kinds)}{_cells('td', row[1:], kinds[1:])}</tr>" for row in table.cells)
-    label = escape(f"Table: {section.title}")
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
-    )
-
-
-def _cells(tag: str, texts: Iterable[str], kinds: Iterable[str]) -> str:
-    """Cells of one row; `tag` may carry attributes."""
-    close = tag.split()[0]
-    pairs = zip(texts, kinds)
-    return "".join(f'<{tag} class="{kind}">{escape(text)}</{close}>' for text, kind in pairs)
-
-
-def _figure(item: FigureItem) -> str:
-    """One figure, its image as a data URI and shown at the size that it has in print."""
+def _figure(item: FigureItem) -> dict[str, Any]:
+    """One figure, its image in base 64 and shown at the size that it has in print."""
     if isinstance(item.image, str | os.PathLike):
         name, data = Path(item.image).name, Path(item.image).read_bytes()
     else:
@@ -152,7 +198,4 @@ def _figure(item: FigureItem) -> str:
         raise ValueError(f"{name} is not a PNG image")
     width, height = (round(int.from_bytes(data[at : at + 4]) * _SCREEN_DOTS_PER_DOT) for at in (16, 20))
     source = base64.b64encode(data).decode("ascii")
-    return (
-        f'<figure style="width:{width}px"><img src="data:image/png;base64,{source}" width="{width}" '
-        f'height="{height}" alt="{escape(item.alt)}"><figcaption>{escape(item.caption)}</figcaption></figure>'
-    )
+    return {"data": source, "width": width, "height": height, "alt": item.alt, "caption": item.caption}

@@ -1,7 +1,9 @@
-"""The table of a run: one row a method, as strict JSON for scripts and as Markdown for people."""
+"""The table of a run: one row a method, as strict JSON and CSV for scripts and as Markdown for people."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import os
@@ -12,22 +14,12 @@ from typing import Any, NamedTuple
 
 from wirelax.report._files import write_atomic
 from wirelax.report._format import format_value, plain
+from wirelax.report._labels import label_of
 
-__all__ = ["COLUMNS", "Row", "Tabulated", "tabulate", "to_json", "to_markdown", "write_table"]
+__all__ = ["Row", "Tabulated", "tabulate", "to_csv", "to_json", "to_markdown", "write_table"]
 
 Row = Mapping[str, Any]
 """One row of a table: values by column name. A missing column is the same as None."""
-
-COLUMNS = (
-    "method",
-    "count",
-    "utility_mean",
-    "utility_median",
-    "ratio_to_best",
-    "violation_fraction",
-    "seconds_per_channel",
-)
-"""The columns every comparison has, in their order; others follow in order of first appearance."""
 
 
 class Tabulated(NamedTuple):
@@ -40,6 +32,8 @@ class Tabulated(NamedTuple):
 
 def to_json(rows: Sequence[Row]) -> str:
     """Rows as strictly valid JSON: a list of objects that all have the same keys in the same order.
+
+    Columns come in the order in which the rows first name them.
 
     NaN, infinities and missing values become ``null``; NumPy and JAX values become numbers and lists.
 
@@ -58,6 +52,29 @@ def to_json(rows: Sequence[Row]) -> str:
     return json.dumps(strict, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def to_csv(rows: Sequence[Row]) -> str:
+    """Rows as CSV with a header of column names; what JSON has as ``null`` is empty, lists are JSON.
+
+    Args:
+        rows: the table, at least one row.
+
+    Returns:
+        The text, ending in a newline.
+
+    Raises:
+        ValueError: there is no row.
+        TypeError: as for `to_json`.
+    """
+    data, names = _plain_rows(rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    for row in data:
+        values = [_finite(row.get(name)) for name in names]
+        writer.writerow([json.dumps(value) if isinstance(value, list | dict) else value for value in values])
+    return text.getvalue()
+
+
 def to_markdown(
     rows: Sequence[Row],
     columns: Sequence[str] | None = None,
@@ -69,8 +86,8 @@ def to_markdown(
 
     Args:
         rows: the table, at least one row.
-        columns: the columns to show, in this order; default all, those of `COLUMNS` first.
-        labels: headers by column name; default the name.
+        columns: the columns to show, in this order; default all.
+        labels: headers by column name, where they differ from those of every report ("time per channel").
         units: units by column name, for the engineering form (``{"utility_mean": "bit/J"}`` gives
             ``5.12 Mbit/J``); columns of seconds need none.
 
@@ -100,11 +117,11 @@ def write_table(
     columns: Sequence[str] | None = None,
     labels: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
-) -> tuple[Path, Path]:
-    """Write ``<stem>.json`` and ``<stem>.md``; on bad rows nothing is written.
+) -> tuple[Path, Path, Path]:
+    """Write ``<stem>.json``, ``<stem>.md`` and ``<stem>.csv``; on bad rows nothing is written.
 
     Args:
-        rows: the table; the JSON file holds every column.
+        rows: the table; the JSON and the CSV file hold every column.
         directory: where to write; made if missing.
         stem: file name without its ending.
         columns: see `to_markdown`.
@@ -112,15 +129,15 @@ def write_table(
         units: see `to_markdown`.
 
     Returns:
-        The paths of the JSON and of the Markdown file.
+        The paths of the JSON, the Markdown and the CSV file.
 
     Raises:
         ValueError: as for `to_markdown`.
         TypeError: as for `to_json`.
     """
-    texts = {".json": to_json(rows), ".md": to_markdown(rows, columns, labels, units=units)}
-    json_path, markdown_path = (write_atomic(Path(directory) / f"{stem}{end}", t) for end, t in texts.items())
-    return json_path, markdown_path
+    texts = {".json": to_json(rows), ".md": to_markdown(rows, columns, labels, units=units), ".csv": to_csv(rows)}
+    json_path, markdown, table = (write_atomic(Path(directory) / f"{stem}{end}", t) for end, t in texts.items())
+    return json_path, markdown, table
 
 
 def tabulate(
@@ -138,7 +155,7 @@ def tabulate(
     labels, units = labels or {}, units or {}
     cells = [[format_value(row.get(name), name, units.get(name)) for name in names] for row in data]
     numeric = [all(not isinstance(row.get(name), str | list | dict) for row in data) for name in names]
-    return Tabulated([labels.get(name, name) for name in names], numeric, cells)
+    return Tabulated([labels.get(name, label_of(name)) for name in names], numeric, cells)
 
 
 def _plain_rows(rows: Sequence[Row]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -153,11 +170,7 @@ def _plain_rows(rows: Sequence[Row]) -> tuple[list[dict[str, Any]], list[str]]:
                 data[-1][name] = plain(value)
             except TypeError as error:
                 raise TypeError(f"row {index}, column {name!r}: {error}") from None
-    seen = list(dict.fromkeys(name for row in data for name in row))
-    return data, [
-        *(name for name in COLUMNS if name in seen),
-        *(name for name in seen if name not in COLUMNS),
-    ]
+    return data, list(dict.fromkeys(name for row in data for name in row))
 
 
 def _finite(value: Any) -> Any:

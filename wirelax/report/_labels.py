@@ -1,0 +1,33 @@
+"""What columns of a table and facts on a run are called where people read them."""
+
+from __future__ import annotations
+
+__all__ = ["label_of"]
+
+_LABELS = {
+    "count": "channels",
+    "utility_mean": "mean",
+    "utility_median": "median",
+    "utility_mean_infeasible_as_zero": "mean, infeasible as 0",
+    "ratio_to_best": "ratio to best",
+    "violation_fraction": "results that break a constraint",
+    "feasible_fraction": "feasible",
+    "not_converged": "not converged",
+    "infeasible_fraction": "called infeasible",
+    "seconds_per_channel": "time per channel",
+    "compile_seconds": "time to compile",
+    "within_8_percent": "within 8 % of best (%)",
+    "error_median": "median error",
+    "cpu": "CPU",
+    "memory_gib": "memory (GiB)",
+    "device_count": "devices",
+}
+
+
+def label_of(column: str) -> str:
+    """Header of a column in words: ``seconds_per_channel`` is "time per channel"."""
+    if column in _LABELS:
+        return _LABELS[column]
+    if column.startswith("violated_"):
+        return f"break {column.removeprefix('violated_').replace('_', ' ')}"
+    return column.replace("_", " ")
