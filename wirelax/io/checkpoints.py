@@ -60,21 +60,27 @@ class Checkpoints:
 
 
 class MetricsLog:
-    """Lines of JSON, one a chunk of steps of one stage; numbers that are not finite are written as null."""
+    """Lines of JSON, one a chunk of steps of one stage; numbers that are not finite are written as null.
+
+    The first line written in a resumed run replaces those of its stage from that step on, and a half-written one.
+    """
 
     def __init__(self, path: str | os.PathLike[str], stage: str):
         self.path, self.stage = Path(path), stage
+        self._rewound = False
 
-    def rewind(self, step: int) -> None:
-        """Drop the lines of this stage past `step`, from which training goes on, and a half-written last line."""
+    def write(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Add the line of a chunk that ended at `step`."""
+        if not self._rewound:
+            self._rewind(step)
+        plain = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+        with self.path.open("a") as file:
+            file.write(json.dumps({"stage": self.stage, "step": step, **plain}) + "\n")
+
+    def _rewind(self, step: int) -> None:
+        self._rewound = True
         if not self.path.exists():
             return
         lines = [json.loads(line) for line in self.path.read_text().splitlines() if line.endswith("}")]
-        kept = [line for line in lines if line["stage"] != self.stage or line["step"] <= step]
+        kept = [line for line in lines if line["stage"] != self.stage or line["step"] < step]
         write_atomic(self.path, "".join(json.dumps(line) + "\n" for line in kept))
-
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Add the line of a chunk that ended at `step`."""
-        plain = {name: value if math.isfinite(value) else None for name, value in values.items()}
-        with self.path.open("a") as file:
-            file.write(json.dumps({"stage": self.stage, "step": step, **plain}) + "\n")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from wirelax.channels import ChannelFileError, check_gain
+from wirelax.io import ChannelFileError, check_flag, check_gain
 
 AXES = ("subchannel", "user", "BS")
 
@@ -21,7 +21,7 @@ def refusal(gain, *parts, axes=AXES, file="runs/channels.mat", **kwargs):
 
 @given(
     arrays(
-        st.sampled_from([np.float16, np.float32, np.float64, np.int8, np.uint32, np.dtype(">f8")]),
+        st.sampled_from([np.float32, np.float64, np.int8, np.uint32, np.dtype(">f8")]),
         array_shapes(min_dims=3, max_dims=4, max_side=3),
         elements=st.integers(0, 100),
     )
@@ -73,12 +73,29 @@ def test_not_finite_is_reported_before_negative():
     refusal(np.array([[[-1.0, np.nan]]]), "index [0, 0, 1]", "not finite")
 
 
-def test_gains_that_all_vanish_in_float32_are_refused():
+def test_gains_that_vanish_in_float32_are_counted():
     gain = np.zeros((1, 2, 3))
     gain[0, 1, 2] = 1e-44
-    refusal(gain, "index [0, 1, 2]", "vanishes in float32", "divide the gains by the noise power")
+    remedy = "divide the gains by the noise power"
+    refusal(gain, "index [0, 1, 2] is 1e-44", "vanishes in float32 (1 of 1 positive values)", remedy)
     gain[0, 0, 0] = 1e-20
-    assert check_gain("gain", gain, AXES)[0, 0, 0, 0] == np.float32(1e-20)
+    refusal(gain, "index [0, 1, 2]", "(1 of 2 positive values)", remedy)
+    gain[0, 0, 1] = 1e-300
+    refusal(gain, "index [0, 0, 1]", "(2 of 3 positive values)", remedy)
+    smallest = np.finfo(np.float32).smallest_normal
+    assert check_gain("gain", np.full((1, 2, 3), smallest), AXES).min() == smallest
+    assert check_gain("gain", gain, AXES, dtype=np.float64)[0, 0, 0, 1] == 1e-300
+
+
+@pytest.mark.parametrize("kind", ["gain", "weight"])
+@pytest.mark.parametrize("value", [0.0, 6e-8, 1.0])
+def test_half_precision_is_refused_whatever_it_holds(kind, value):
+    for dtype in ("f2", ">f2"):
+        refusal(np.full((1, 2, 3), value, dtype), "float16", "store float32 or float64", kind=kind)
+
+
+def test_flags_of_half_precision_are_exact():
+    assert check_flag("assignment", np.ones((1, 2), np.float16), ("user",)).all()
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (1, 2, 3, 4, 5)])
@@ -91,8 +108,40 @@ def test_empty_axes_are_named(shape, axis):
     refusal(np.ones(shape), f"the axis '{axis}' is empty")
 
 
-def test_complex_amplitudes_are_refused_with_the_remedy():
-    refusal(np.ones((1, 2, 3), dtype=complex), "complex", "abs(h)**2")
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+def test_complex_arrays_are_refused_with_the_remedy(dtype):
+    array = np.ones((1, 2, 3), dtype)
+    refusal(array, "complex", "abs(h)**2")
+    refusal(array, "complex", "weights are real numbers", kind="weight")
+    with pytest.raises(ChannelFileError, match=r"dtype complex.*wanted true and false"):
+        check_flag("assignment", array, AXES)
+
+
+def test_a_table_names_its_fields():
+    refusal(np.ones((1, 1, 1), [("pathloss", "f8"), ("fading", "f8")]), "table with the fields pathloss, fading")
+
+
+def test_a_weight_stored_the_other_way_round_is_told_so():
+    wanted = r"\[4, 1\], read as \[batch=4, user=1\]; wanted is user=4; its transpose \[1, 4\] would fit: store it so"
+    for check, array in ((check_gain, np.ones((4, 1))), (check_flag, np.ones((4, 1), bool))):
+        with pytest.raises(ChannelFileError, match=wanted):
+            check("weight", array, ("user",), sizes={"user": 4})
+        assert check("weight", array.T, ("user",), sizes={"user": 4}).shape == (1, 4)
+
+
+def test_values_keep_their_places_when_matlab_dropped_axes():
+    gain = np.arange(24.0).reshape(6, 2, 2)
+    many = check_gain("gain", gain, AXES, sizes={"BS": 1}, from_matlab=True)
+    np.testing.assert_array_equal(many, gain[..., None])
+    one = check_gain("gain", gain, AXES, sizes={"BS": 2}, from_matlab=True)
+    np.testing.assert_array_equal(one, gain[None])
+    flag = check_flag("assignment", gain > 5, AXES, sizes={"subchannel": 2}, from_matlab=True)
+    np.testing.assert_array_equal(flag, (gain > 5)[..., None])
+
+
+def test_bad_flags_are_named():
+    with pytest.raises(ChannelFileError, match=r"at index \[0, 1\] is 2.0, which is neither 0 nor 1"):
+        check_flag("assignment", [[1.0, 2.0]], ("user",))
 
 
 @pytest.mark.parametrize("gain", [np.array([[["a"]]]), np.array([[[None]]]), np.ones((1, 1, 1), dtype=bool)])
