@@ -26,6 +26,8 @@ def test_arrays_are_checked_and_their_axes_stated(tmp_path):
     found = read_channels(path, DECLARED)
     np.testing.assert_array_equal(found.arrays["gain"], GAIN)
     assert found.arrays["assignment"].dtype == bool
+    assert found.arrays["gain"].dtype == np.float32
+    assert read_channels(path, DECLARED, dtype=np.float64).arrays["gain"].dtype == np.float64
     assert found.reading == (
         "gain [batch=6, subchannel=2, user=2, BS=1] (axes as stored); "
         "assignment [batch=6, subchannel=2, user=2] (axes as stored)"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from wirelax.io.arrays import read_stored
 from wirelax.io.axes import readings
@@ -18,6 +19,7 @@ from wirelax.io.stored import StoredArray
 __all__ = ["ArrayDeclaration", "ChannelFile", "check_counts", "read_channels"]
 
 
+@runtime_checkable
 class ArrayDeclaration(Protocol):
     """What a system says of one of its arrays."""
 
@@ -59,6 +61,8 @@ def read_channels(
     path: str | os.PathLike[str],
     declarations: Sequence[ArrayDeclaration],
     sizes: Mapping[str, int | None] | None = None,
+    *,
+    dtype: DTypeLike = np.float32,
 ) -> ChannelFile:
     """Read and check the arrays that a system declares.
 
@@ -69,6 +73,7 @@ def read_channels(
         path: the file, see `read_stored`.
         declarations: of the system's arrays, the ones that settle the sizes first.
         sizes: lengths that are known by axis, those that the user has set.
+        dtype: floating type wanted of gains and weights.
 
     Raises:
         ChannelFileError: as `read_stored`, `check_gain` and `check_flag`, or numbers of instances that differ.
@@ -82,7 +87,7 @@ def read_channels(
     for item in sorted(there, key=lambda item: _open_question(item, stored[item.name])):
         if _open_question(item, stored[item.name]) and checked:
             known = {"batch": len(next(iter(checked.values()))), **known}
-        checked[item.name] = _checked(item, stored[item.name], path, known)
+        checked[item.name] = _checked(item, stored[item.name], path, known, dtype)
         for axis, length in zip(item.axes, checked[item.name].shape[1:]):
             if known.get(axis) is None:
                 known[axis] = length
@@ -110,13 +115,16 @@ def _open_question(item: ArrayDeclaration, stored: StoredArray) -> bool:
 
 
 def _checked(
-    item: ArrayDeclaration, stored: StoredArray, path: str | os.PathLike[str], sizes: Mapping[str, int | None]
+    item: ArrayDeclaration,
+    stored: StoredArray,
+    path: str | os.PathLike[str],
+    sizes: Mapping[str, int | None],
+    dtype: DTypeLike,
 ) -> np.ndarray:
+    name, values, axes, from_matlab = item.name, stored.values, item.axes, stored.from_matlab
     if item.kind == "flag":
-        return check_flag(item.name, stored.values, item.axes, path, sizes=sizes, from_matlab=stored.from_matlab)
-    return check_gain(
-        item.name, stored.values, item.axes, path, sizes=sizes, from_matlab=stored.from_matlab, kind=item.kind
-    )
+        return check_flag(name, values, axes, path, sizes=sizes, from_matlab=from_matlab)
+    return check_gain(name, values, axes, path, sizes=sizes, from_matlab=from_matlab, dtype=dtype, kind=item.kind)
 
 
 def _reading(item: ArrayDeclaration, arrays: Mapping[str, np.ndarray], stored: Mapping[str, StoredArray]) -> str:
