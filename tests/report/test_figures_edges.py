@@ -12,8 +12,12 @@ BAD = {
     "no samples": (lambda: figures.cdf({"a": []}, "x"), "'a' has nothing to draw: none of its 0"),
     "all NaN": (
         lambda: figures.cdf({"a": [np.nan]}, "x"),
-        r"none of its 1 values can be shown \(not finite\)",
+        r"none of its 1 values can be shown \(not a number\)",
     ),
+    "all infinite": (lambda: figures.cdf({"a": [np.inf]}, "x"), "no sample is finite"),
+    "too many": (lambda: figures.cdf(dict.fromkeys("abcdefg", [1.0]), "x"), "got 7 curves; at most 6"),
+    "no point": (lambda: figures.speed_quality({"a": 1.0, "b": 0.0}, {"a": None, "b": 1.0}), "none of a, b has both"),
+    "speed empty": (lambda: figures.speed_quality({}, {}), "mapping is empty"),
     "no positive": (lambda: figures.cdf({"a": [0.0]}, "x", xscale="log"), "no sample is positive"),
     "limits": (lambda: figures.cdf({"a": [1.0]}, "x", xlim=(2, 1)), r"xlim \(2, 1\), want"),
     "width": (lambda: figures.cdf({"a": [1.0]}, "x", width="wide"), "'wide', want one of 'single', 'double'"),
@@ -103,4 +107,5 @@ def test_part_of_a_decade_has_labelled_ticks():
 
 def test_long_names_break_after_their_marks():
     assert wrap("trained:dnn+rate@supervised", 1.3) == "trained:dnn+rate@\nsupervised"
+    assert wrap("Mean efficiency (Mbit/J)", 1.2) == "Mean efficiency\n(Mbit/J)"
     assert wrap("a long-range thing of words", 0.8) == "a long-range\nthing of\nwords"

@@ -2,12 +2,13 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from wirelax.report import FigureItem, Section, figures, render, write_report
+from wirelax.report import About, FigureItem, Section, figures, render, write_report
 
 VOID = {"meta", "img", "br", "link", "hr"}
 
@@ -74,8 +75,27 @@ def test_images_from_figures_and_files_are_the_pngs(tmp_path):
 
 def test_table_marks_headers_and_numbers():
     text = render("t", [Section("s", rows=[{"method": "cnn", "seconds_per_channel": np.float32(9.1e-6)}])])
-    assert '<th scope="row" class="text">cnn</th><td class="number">9.1 us</td>' in text
-    assert '<th scope="col" class="number">seconds_per_channel</th>' in text
+    cell = '<td role="cell" class="number" data-label="time per channel">9.1 µs</td>'
+    assert f'<th role="rowheader" scope="row">cnn</th>{cell}' in text
+    assert '<th role="columnheader" scope="col" class="number">time per channel</th>' in text
+    assert "seconds_per_channel" not in text
+
+
+def test_the_page_says_first_what_is_solved_and_how_to_make_it_again():
+    system = SimpleNamespace(
+        name="toy", summary="a toy", utility_name="sum_rate", utility_unit="bit/s/Hz", objective="maximise <b>it</b>"
+    )
+    system.constraints = {"max_power": "p <= P & so on"}
+    about = About.of(system, command="wirelax compare toy --methods a,b", seed=0, source="2 random channels")
+    text = "".join(Page(render("t", [Section("s")], {"memory_gib": 3}, about)).text)
+    for part in ("maximise <b>it</b>", "p <= P & so on", "--methods a,b", "2 random channels", "Seed\n0", "toy: a toy"):
+        assert part in text
+    assert "memory (GiB)" in text
+    system.objective, system.constraints = "", {}
+    text = "".join(Page(render("t", [Section("s")], about=About.of(system))).text)
+    assert "maximise the sum rate in bit/s/Hz" in text
+    assert "Subject to" not in text
+    assert "Command" not in text
 
 
 def test_bad_input(tmp_path):

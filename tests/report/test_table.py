@@ -4,17 +4,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from wirelax.report import to_json, to_markdown, write_table
+from wirelax.report import to_csv, to_json, to_markdown, write_table
 from wirelax.report._format import format_number, format_si, format_value, prefixed_unit
+from wirelax.report._labels import label_of
 from wirelax.types import Status
 
 ROWS = [
     {
-        "within_8_percent": 0.9,
-        "seconds_per_channel": 9.1e-6,
-        "count": 20000,
         "method": "cnn+ee",
+        "count": 20000,
         "utility_mean": 5.1e6,
+        "seconds_per_channel": 9.1e-6,
+        "within_8_percent": 0.9,
     },
     {"method": "max|power", "count": 20000, "violation_fraction": 3.1e-4, "utility_mean": np.float32("nan")},
 ]
@@ -33,9 +34,9 @@ def test_json_is_strict_and_every_row_has_the_same_keys_in_order():
         "method",
         "count",
         "utility_mean",
-        "violation_fraction",
         "seconds_per_channel",
         "within_8_percent",
+        "violation_fraction",
     ]
     assert [list(row) for row in rows] == [order, order]
     assert rows[0]["utility_mean"] == 5.1e6
@@ -69,31 +70,48 @@ def test_no_rows(function):
         function([])
 
 
+def test_csv():
+    text = to_csv([*ROWS, {"method": "a, b", "x": [1, None], "utility_mean": True}])
+    assert text == (
+        "method,count,utility_mean,seconds_per_channel,within_8_percent,violation_fraction,x\n"
+        "cnn+ee,20000,5100000.0,9.1e-06,0.9,,\n"
+        "max|power,20000,,,,0.00031,\n"
+        '"a, b",,True,,,,"[1, null]"\n'
+    )
+
+
 def test_markdown_golden():
     assert to_markdown(ROWS, labels={"within_8_percent": "within 8 %"}, units={"utility_mean": "bit/J"}) == (
-        "| method     |  count | utility_mean | violation_fraction | seconds_per_channel | within 8 % |\n"
-        "| ---------- | -----: | -----------: | -----------------: | ------------------: | ---------: |\n"
-        "| cnn+ee     | 20,000 |   5.1 Mbit/J |                  – |              9.1 us |     0.9000 |\n"
-        "| max\\|power | 20,000 |            – |            0.00031 |                   – |          – |\n"
+        "| method     | channels |       mean | time per channel | within 8 % | infeasible results |\n"
+        "| ---------- | -------: | ---------: | ---------------: | ---------: | -----------------: |\n"
+        "| cnn+ee     |   20,000 | 5.1 Mbit/J |           9.1 µs |     0.9000 |                  – |\n"
+        "| max\\|power |   20,000 |          – |                – |          – |            0.00031 |\n"
     )
+
+
+def test_no_header_is_a_raw_name():
+    assert label_of("seconds_per_channel") == "time per channel"
+    assert label_of("violated_max_power") == "break max power"
+    assert label_of("rate_p5") == "rate p5"
 
 
 def test_markdown_columns():
     text = to_markdown(ROWS, ["count", "method"])
-    assert text.splitlines()[0] == "|  count | method     |"
+    assert text.splitlines()[0] == "| channels | method     |"
     with pytest.raises(ValueError, match="no row has the column 'nope'; the columns are method, count"):
         to_markdown(ROWS, ["nope"])
 
 
 def test_write_table(tmp_path):
-    json_path, markdown_path = write_table(ROWS, tmp_path / "new" / "folder")
-    assert [json_path.name, markdown_path.name] == ["table.json", "table.md"]
+    json_path, markdown_path, csv_path = write_table(ROWS, tmp_path / "new" / "folder")
+    assert [json_path.name, markdown_path.name, csv_path.name] == ["table.json", "table.md", "table.csv"]
+    assert csv_path.read_text(encoding="utf-8") == to_csv(ROWS)
     assert strict(json_path.read_text(encoding="utf-8"))[0]["method"] == "cnn+ee"
     assert markdown_path.read_text(encoding="utf-8") == to_markdown(ROWS)
     with pytest.raises(TypeError, match="row 0"):
         write_table([{"method": object()}], json_path.parent)
     assert markdown_path.read_text(encoding="utf-8") == to_markdown(ROWS)
-    assert sorted(path.name for path in json_path.parent.iterdir()) == ["table.json", "table.md"]
+    assert sorted(path.name for path in json_path.parent.iterdir()) == ["table.csv", "table.json", "table.md"]
 
 
 @pytest.mark.parametrize(
@@ -120,9 +138,9 @@ def test_format_number(value, text):
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (9.1e-6, "s", "9.1 us"),
+        (9.1e-6, "s", "9.1 µs"),
         (0.9996e-3, "s", "1 ms"),
-        (999.4e-6, "s", "999 us"),
+        (999.4e-6, "s", "999 µs"),
         (0.125, "s", "125 ms"),
         (4321.0, "s", "4,320 s"),
         (0.0, "s", "0 s"),
@@ -154,5 +172,6 @@ def test_format_value():
     assert format_value(True, "feasible") == "yes"
     assert format_value(1.0, "violation_fraction") == "1"
     assert format_value(0.05, "violation_fraction") == "0.05"
+    assert format_value(0.05, "violated_max_power") == "0.05"
     assert format_value([1, None], "x") == "1, –"
     assert format_value(0.002, "train_seconds") == "2 ms"

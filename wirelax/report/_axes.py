@@ -98,7 +98,7 @@ def literal(text: str) -> str:
 class _Wrapper(textwrap.TextWrapper):
     """Breaks names such as ``trained:dnn+rate@supervised`` after their marks, not within a word."""
 
-    wordsep_re = re.compile(r"(\s+)|(?<=[-:@/+_])(?=\w)")
+    wordsep_re = re.compile(r"(\s+)|(?<=[-:@+_])(?=\w)")
 
 
 def wrap(text: str, inches: float) -> str:

@@ -89,7 +89,7 @@ def format_value(value: Any, column: str, unit: str | None = None) -> str:
 
     Args:
         value: plain data, see `plain`.
-        column: name of the column; ``..._fraction`` loses trailing zeros, seconds get a prefix.
+        column: name of the column; fractions lose trailing zeros, seconds get a prefix.
         unit: unit of the column, for the engineering form; default by the column's name.
     """
     unit = unit or unit_of(column)
@@ -104,6 +104,7 @@ def format_value(value: Any, column: str, unit: str | None = None) -> str:
     if unit is not None:
         return format_si(value, unit)
     text = format_number(value)
-    if column.endswith("_fraction") and "." in text and "e" not in text:
+    fraction = column.endswith(("_fraction", "not_converged")) or column.startswith("violated_")
+    if fraction and "." in text and "e" not in text:
         text = text.rstrip("0").rstrip(".")
     return text

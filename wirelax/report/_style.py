@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wirelax.report._files import write_atomic
+from wirelax.io.atomic import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wirelax.report._files import write_atomic
+from wirelax.io.atomic import write_atomic
 from wirelax.report._labels import label_of
 from wirelax.report._style import save, to_png
 from wirelax.report.table import Row, tabulate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import re
 from pathlib import Path
@@ -25,12 +24,13 @@ def machine_summary() -> dict[str, str | int | float]:
     import numpy as np
 
     from wirelax import __version__
+    from wirelax.execution.cores import usable_cores
 
     devices = jax.devices()
     kernel = re.match(r"\d+(\.\d+)?", platform.release())
     return {
         "cpu": _cpu_model(),
-        "cores": _cores(),
+        "cores": usable_cores(),
         "memory_gib": _memory_gib(),
         "platform": " ".join(filter(None, (platform.system(), kernel and kernel[0], platform.machine()))),
         "python": platform.python_version(),
@@ -49,19 +49,12 @@ def _cpu_model() -> str:
     return " ".join(match[1].split()) if match else platform.processor() or platform.machine() or "unknown"
 
 
-def _cores() -> int:
-    """Cores this process may use: its affinity, capped by the quota of a container."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = re.match(r"(\d+) (\d+)", _read(_CGROUP / "cpu.max"))
-    return min(cores, max(1, int(quota[1]) // int(quota[2]))) if quota else cores
-
-
 def _memory_gib() -> float:
     """Memory this process may use, in GiB."""
     total = re.search(r"^MemTotal:\s*(\d+) kB", _read(Path("/proc/meminfo")), re.M)
-    limit = re.match(r"\d+", _read(_CGROUP / "memory.max"))
+    limits = (re.match(r"\d+", _read(_CGROUP / name)) for name in ("memory.max", "memory/memory.limit_in_bytes"))
     sizes = [int(total[1]) * 1024] if total else []
-    sizes += [int(limit[0])] if limit else []
+    sizes += [int(limit[0]) for limit in limits if limit]
     return round(min(sizes, default=0) / 2**30, 1)
 
 

@@ -85,8 +85,7 @@ def sweep_figures(
     Returns:
         Figures by key: ``utility``, and ``feasible`` where some result is infeasible.
     """
-    name = field.removesuffix(f"_{unit.lower()}").replace("_", " ") if unit else field.replace("_", " ")
-    xlabel = f"{name} ({unit})" if unit else name
+    xlabel = _axis_label(field, unit)
     largest = max(abs(row[_AS_ZERO]) for row in rows)
     scale, prefixed = prefixed_unit(largest, system.utility_unit)
     quantity = system.utility_name.replace("_", " ")
@@ -129,19 +128,25 @@ def write_sweep(
     Returns:
         The path of the page.
     """
-    directory, units = Path(directory), {**units_of(system), **({field: unit} if unit == "s" else {})}
-    write_table(rows, directory, units=units)
+    directory, units, labels = Path(directory), units_of(system), {field: _axis_label(field, unit)}
+    write_table(rows, directory, units=units, labels=labels)
     section = Section(
-        title=f"{field.replace('_', ' ').capitalize()} over {len({str(row[field]) for row in rows})} values",
+        title=f"{_axis_label(field, unit)}: {len({str(row[field]) for row in rows})} values",
         text=[RATIO_DEFINITION],
         rows=rows,
         figures=list(sweep_figures(system, field, rows, directory, unit=unit).values()),
         units=units,
-        labels={field: f"{field.replace('_', ' ')} ({unit})"} if unit else None,
+        labels=labels,
     )
     about = About.of(system, command=command, seed=seed, source=source)
     title = f"wirelax sweep {system.name}"
     return write_report(directory / "report.html", title, [section], machine_summary(), about)
+
+
+def _axis_label(field: str, unit: str) -> str:
+    """``noise_dbm`` in dBm is "noise (dBm)"."""
+    name = field.removesuffix(f"_{unit.lower()}").replace("_", " ")
+    return f"{name} ({unit})" if unit else name
 
 
 def _figure(series: Mapping[str, tuple[list[Any], list[float]]], divisor: float, xlabel: str, ylabel: str) -> Any:

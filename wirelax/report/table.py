@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from wirelax.report._files import write_atomic
+from wirelax.io.atomic import write_atomic
 from wirelax.report._format import format_value, plain
 from wirelax.report._labels import label_of
 
