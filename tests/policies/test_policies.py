@@ -1,25 +1,27 @@
-"""Networks, heads and weights files."""
+"""Networks and the records of a policy."""
 
 import jax
 import jax.numpy as jnp
+import jraph
 import numpy as np
-import pytest
 from flax import linen as nn
 
-from wirelax.channels import ChannelFileError
-from wirelax.policies import CNN, Policy, Standardiser, budgeted_power, load_policy, save_policy
-from wirelax.policies.heads import LOG_POWER_MIN
+from wirelax.policies import CNN, MLP, Policy, PolicySolve, PolicySpec, PolicyState, Standardiser
 from wirelax.policies.networks import patches
+from wirelax.types import Status
+
+from ..compiling import quick_jit
+from ..training.toy import DENSE, Normalised, batch_of, gains_of, positive_power, priced
 
 
 def test_patches_make_flax_convolutions():
     image = jax.random.normal(jax.random.key(0), (5, 6, 4))
-    for kernel in ((1, 3), (3, 3), (2, 1)):
+    for kernel in ((1, 3), (3, 2)):
         conv = nn.Conv(7, kernel, padding="SAME")
-        params = jax.jit(conv.init)(jax.random.key(1), image)
+        params = quick_jit(conv.init)(jax.random.key(1), image)
         weight, bias = params["params"]["kernel"], params["params"]["bias"]
-        by_hand = jax.jit(lambda x, kernel=kernel, w=weight, b=bias: patches(x, kernel) @ w.reshape(-1, 7) + b)
-        np.testing.assert_allclose(by_hand(image), jax.jit(conv.apply)(params, image), atol=1e-5)
+        by_hand = quick_jit(lambda x, kernel=kernel, w=weight, b=bias: patches(x, kernel) @ w.reshape(-1, 7) + b)
+        np.testing.assert_allclose(by_hand(image), quick_jit(conv.apply)(params, image), atol=1e-5)
 
 
 def test_cnn_has_the_parameters_of_its_convolutions():
@@ -29,55 +31,99 @@ def test_cnn_has_the_parameters_of_its_convolutions():
     assert count == (3 * 1 * 4 + 4) + (3 * 4 * 8 + 8) + (36 * 8 * 16 + 16) + (16 * 3 + 3)
 
 
-@jax.jit
-def power_and_slope(log_power, budget):
-    return budgeted_power(log_power, budget), jax.grad(lambda x: budgeted_power(x, budget).sum())(log_power)
+PROBLEMS = batch_of(priced([4.0, 2.0], budget=0.5), priced([0.5, 8.0]), priced([1.0, 1.0]))
 
 
-@pytest.mark.parametrize("log_power", [-100.0, -3.0, 0.0, 50.0])
-def test_every_output_is_within_the_budget(log_power):
-    budget = np.array([12.0, 1.2], np.float32)
-    power, gradient = power_and_slope(np.full((2, 3), log_power, np.float32), budget)
-    assert (power >= 0).all()
-    assert (power.sum(1) <= budget * (1 + 1e-6)).all()
-    assert np.isfinite(gradient).all()
+def test_spec_and_solve_are_equal_by_value():
+    same = PolicySpec(MLP((16,), 2), gains_of, positive_power)
+    assert same == DENSE
+    assert hash(PolicySolve(same)) == hash(PolicySolve(DENSE))
+    assert PolicySolve(same) == PolicySolve(DENSE)
+    assert PolicySolve(same) != PolicySolve(PolicySpec(MLP((8,), 2), gains_of, positive_power))
 
 
-def test_small_powers_pass_unscaled():
-    power = jax.jit(budgeted_power)(np.log10([[0.25, 0.5]]), np.array([4.0]))
-    np.testing.assert_allclose(power, [[1.0, 2.0]], rtol=1e-6)
+def test_a_policy_is_judged_by_its_problem(key):
+    state = DENSE.init(PROBLEMS, key=key)
+    np.testing.assert_allclose(state.standardise.mean, np.log(PROBLEMS.gain).mean(0), rtol=1e-6)
+    solve = quick_jit(jax.vmap(PolicySolve(DENSE), in_axes=(None, 0, None)))
+    found = solve(state, PROBLEMS, key)
+    power = np.asarray(found.allocation["power"], np.float64)
+    gain, price, budget = (np.asarray(x, np.float64) for x in (PROBLEMS.gain, PROBLEMS.price, PROBLEMS.budget))
+    np.testing.assert_allclose(found.utility, np.log(1 + gain * power).sum(1) - price * power.sum(1), rtol=1e-5)
+    np.testing.assert_array_equal(found.feasible, power.sum(1) <= budget)
+    assert not found.feasible[0]
+    assert found.feasible[1]
+    assert (found.status == Status.CONVERGED).all()
 
 
-def test_links_at_the_smallest_power_are_off():
-    log_power = np.array([[LOG_POWER_MIN - 1, LOG_POWER_MIN, LOG_POWER_MIN + 1, 0.0]])
-    power = np.asarray(jax.jit(budgeted_power)(log_power, np.array([4.0])))
-    assert (power[0, :2] == 0).all()
-    assert (power[0, 2:] > 0).all()
+def test_weights_that_are_not_finite_give_a_finite_allocation_and_say_so(key):
+    state = DENSE.init(PROBLEMS, key=key)
+    broken = state.with_trained(jax.tree.map(lambda leaf: leaf * jnp.nan, state.trained))
+    found = quick_jit(PolicySolve(DENSE))(broken, priced([4.0, 2.0]), key)
+    assert found.status == Status.NOT_FINITE
+    np.testing.assert_array_equal(found.allocation["power"], [0.0, 0.0])
 
 
-def test_standardiser():
-    x = np.random.default_rng(0).normal(3, 2, (500, 4))
-    x[:, 2] = 7.0  # a constant feature must not divide by zero
-    z = Standardiser.fit(x)(x)
-    np.testing.assert_allclose(np.mean(z, 0), 0, atol=1e-4)
-    np.testing.assert_allclose(np.std(z, 0), [1, 1, 0, 1], atol=1e-4)
-    assert Standardiser.fit(x, shared=True).mean.shape == ()
+def test_an_ensemble_is_one_vmap(key):
+    members = batch_of(*(DENSE.init(PROBLEMS, key=jax.random.key(i)) for i in range(3)))
+    over = jax.vmap(jax.vmap(DENSE.allocate, in_axes=(None, 0)), in_axes=(0, None))
+    power = quick_jit(over)(members, PROBLEMS)["power"]
+    assert power.shape == (3, 3, 2)
+    one = jax.tree.map(lambda leaf: leaf[1], members)
+    np.testing.assert_allclose(power[1, 2], DENSE.allocate(one, priced([1.0, 1.0]))["power"], rtol=1e-5)
 
 
-def test_weights_file_round_trip(tmp_path):
-    params = {"params": {"a": jnp.arange(6.0).reshape(2, 3)}}
-    standardise = Standardiser(mean=jnp.ones(2), std=jnp.full(2, 2.0))
-    policy = Policy(name="dnn", params=params, standardise=standardise, meta={"seed": 3})
-    save_policy(tmp_path / "p.msgpack", policy)
-    found = load_policy(tmp_path / "p.msgpack")
-    assert (found.name, found.meta, found.num_parameters) == ("dnn", {"seed": 3}, 6)
-    jax.tree.map(np.testing.assert_array_equal, found.state, policy.state)
+class SumOverEdges(nn.Module):
+    """Every node's features and the sum of those of its neighbours, through a dense layer."""
+
+    @nn.compact
+    def __call__(self, graph):
+        heard = jraph.segment_sum(graph.nodes[graph.senders], graph.receivers, graph.nodes.shape[0])
+        return nn.Dense(1)(jnp.concatenate([graph.nodes, heard], -1))[:, 0]
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", None])
-def test_bad_weights_file(tmp_path, content):
-    path = tmp_path / "p.msgpack"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ChannelFileError, match="msgpack"):
-        load_policy(path)
+def graph_of(problem):
+    """Two channels as two nodes that hear each other."""
+    return jraph.GraphsTuple(
+        nodes=jnp.log(problem.gain)[:, None],
+        edges=None,
+        senders=jnp.array([0, 1]),
+        receivers=jnp.array([1, 0]),
+        n_node=jnp.array([2]),
+        n_edge=jnp.array([2]),
+        globals=None,
+    )
+
+
+def test_features_can_be_a_graph(key):
+    spec = PolicySpec(SumOverEdges(), graph_of, positive_power, shared_statistics="nodes")
+    state = spec.init(PROBLEMS, key=key)
+    assert state.standardise.mean.nodes.shape == (1,)
+    weight, bias = state.trained["Dense_0"]["kernel"][:, 0], state.trained["Dense_0"]["bias"]
+    x = (np.log(np.asarray(PROBLEMS.gain)) - state.standardise.mean.nodes) / state.standardise.std.nodes
+    outputs = quick_jit(jax.vmap(spec.outputs, in_axes=(None, 0)))(state, PROBLEMS)
+    np.testing.assert_allclose(outputs, x * weight[0] + x[:, ::-1] * weight[1] + bias, rtol=1e-4, atol=1e-6)
+
+
+def test_training_mode_uses_the_statistics_of_the_batch(key):
+    spec = PolicySpec(Normalised(), gains_of, positive_power)
+    state = spec.init(PROBLEMS, key=key)
+    assert state.collections == ("batch_stats",)
+    outputs, variables = quick_jit(lambda s: spec.training_outputs(s, PROBLEMS, key=key))(state)
+    x = np.asarray(jax.vmap(spec.inputs, in_axes=(None, 0))(state, PROBLEMS))
+    normal = (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5)
+    dense = state.trained["Dense_0"]
+    np.testing.assert_allclose(outputs, normal @ dense["kernel"] + dense["bias"], atol=1e-4)
+    np.testing.assert_allclose(variables["batch_stats"]["BatchNorm_0"]["mean"], 0.5 * x.mean(0), atol=1e-6)
+    after = state.with_variables(variables)
+    assert after.trained is state.trained
+    assert after.params["batch_stats"] is variables["batch_stats"]
+    assert state.with_variables({}) is state
+
+
+def test_policy_counts_what_is_trained():
+    params = {"params": {"a": jnp.zeros((2, 3))}, "batch_stats": {"mean": jnp.zeros(7)}}
+    policy = Policy(name="net", params=params, standardise=Standardiser(mean=0.0, std=1.0))
+    assert policy.num_parameters == 6
+    assert isinstance(policy.state, PolicyState)
+    assert Policy(name="net", params={"w": jnp.zeros(4)}, standardise=policy.standardise).num_parameters == 4

@@ -1,27 +1,21 @@
-"""Learned policies: Flax networks, heads that keep outputs feasible, weights files."""
+"""Learned policies: Flax networks, heads that keep outputs feasible, features with their statistics."""
 
-from wirelax.policies.heads import budgeted_power, masked_split
+from wirelax.policies.heads import LogPowerBounds, budgeted_power, log_power_bounds, masked_split
 from wirelax.policies.networks import CNN, MLP
-from wirelax.policies.policy import (
-    Policy,
-    Standardiser,
-    check_trained_for,
-    load_policy,
-    load_shipped,
-    outputs_of,
-    save_policy,
-)
+from wirelax.policies.policy import BATCH_AXIS, Policy, PolicySolve, PolicySpec, PolicyState
+from wirelax.policies.standardiser import Standardiser
 
 __all__ = [
+    "BATCH_AXIS",
     "CNN",
     "MLP",
+    "LogPowerBounds",
     "Policy",
+    "PolicySolve",
+    "PolicySpec",
+    "PolicyState",
     "Standardiser",
     "budgeted_power",
-    "check_trained_for",
-    "load_policy",
-    "load_shipped",
+    "log_power_bounds",
     "masked_split",
-    "outputs_of",
-    "save_policy",
 ]

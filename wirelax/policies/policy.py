@@ -1,49 +1,62 @@
-"""A trained policy: network, weights, normalisation statistics and the configuration they belong to."""
+"""A learned policy: what is traced (`PolicyState`), what is fixed (`PolicySpec`), what a file holds (`Policy`)."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from flax import serialization
-from jaxtyping import Array, Float
+from flax import linen as nn
+from jaxtyping import PRNGKeyArray
 
-from wirelax.channels import ChannelFileError
+from wirelax.policies.standardiser import Shared, Standardiser
+from wirelax.problems import evaluate
+from wirelax.types import Allocation, Solution, Status
 
-__all__ = ["Policy", "Standardiser", "check_trained_for", "load_policy", "load_shipped", "save_policy"]
+__all__ = ["BATCH_AXIS", "Policy", "PolicySolve", "PolicySpec", "PolicyState"]
 
-FORMAT = "wirelax-policy-1"
+BATCH_AXIS = "batch"
+"""Name of the axis of problems in training, for ``nn.BatchNorm(axis_name=BATCH_AXIS)``."""
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, kw_only=True)
-class Standardiser:
-    """Shift and scale of features, from the statistics of a training set; travels with the weights."""
+class PolicyState:
+    """The arrays of a policy: what its `Method` gets as state, and what training changes.
 
-    mean: Float[Array, "..."]
-    std: Float[Array, "..."]
+    Attributes:
+        params: Flax variables. Of a mapping with the collection "params" only that one is trained; others, such as
+            "batch_stats", are replaced by what an objective returns. Anything else is trained as a whole.
+        standardise: feature statistics, never trained.
+    """
 
-    @classmethod
-    def fit(cls, features: Float[Array, "batch ..."], *, shared: bool = False) -> Standardiser:
-        """Statistics over the batch, per feature or (`shared`) over all features together."""
-        axes = None if shared else 0
-        values = np.asarray(features, dtype=np.float64)
-        mean, std = values.mean(axis=axes), values.std(axis=axes)
-        as_array = lambda value: jnp.asarray(value, jnp.float32)  # noqa: E731
-        return cls(mean=as_array(mean), std=as_array(np.where(std > 0, std, 1.0)))
+    params: Any
+    standardise: Standardiser
 
-    def __call__(self, features: Array) -> Array:
-        """Features with zero mean and unit variance over the training set."""
-        return (features - self.mean) / self.std
+    def _has_collections(self) -> bool:
+        return isinstance(self.params, Mapping) and "params" in self.params
+
+    @property
+    def trained(self) -> Any:
+        """What gradients are taken of."""
+        return self.params["params"] if self._has_collections() else self.params
+
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """Names of the variables beside the trained ones."""
+        return tuple(sorted(set(self.params) - {"params"})) if self._has_collections() else ()
+
+    def with_trained(self, trained: Any) -> PolicyState:
+        """The same with other trained parameters."""
+        params = {**self.params, "params": trained} if self._has_collections() else trained
+        return dataclasses.replace(self, params=params)
+
+    def with_variables(self, variables: Mapping[str, Any] | None) -> PolicyState:
+        """The same with other values of some collections."""
+        return dataclasses.replace(self, params={**self.params, **variables}) if variables else self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +65,7 @@ class Policy:
 
     Attributes:
         name: the recipe that the network comes from.
-        params: Flax parameters.
+        params: Flax variables.
         standardise: feature statistics.
         meta: plain data: system, configuration, seed, training history in short, versions.
     """
@@ -65,77 +78,77 @@ class Policy:
     @property
     def num_parameters(self) -> int:
         """Trained numbers."""
-        return sum(leaf.size for leaf in jax.tree.leaves(self.params))
+        return sum(leaf.size for leaf in jax.tree.leaves(self.state.trained))
 
     @property
-    def state(self) -> dict[str, Any]:
+    def state(self) -> PolicyState:
         """The arrays, as a pytree to pass to jitted functions."""
-        return {"params": self.params, "standardise": self.standardise}
+        return PolicyState(params=self.params, standardise=self.standardise)
 
 
-def outputs_of(apply: Callable[..., Any], state: Mapping[str, Any], features: Array) -> Any:
-    """Network outputs for the raw features of one channel."""
-    return apply(state["params"], state["standardise"](features))
+@dataclass(frozen=True)
+class PolicySpec:
+    """How a policy decides, all but its numbers; hashable by value where its functions are.
 
-
-def save_policy(path: str | os.PathLike[str], policy: Policy) -> None:
-    """Write a policy to one msgpack file, atomically."""
-    path = Path(path)
-    content = {
-        "format": FORMAT,
-        "name": policy.name,
-        "meta": json.dumps(policy.meta, sort_keys=True),
-        "mean": np.asarray(policy.standardise.mean),
-        "std": np.asarray(policy.standardise.std),
-        "params": jax.tree.map(np.asarray, policy.params),
-    }
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(serialization.msgpack_serialize(content))
-    os.replace(temporary, path)
-
-
-def load_policy(path: str | os.PathLike[str]) -> Policy:
-    """Read a policy written by `save_policy`.
-
-    Raises:
-        ChannelFileError: the file is missing, or not a policy of this format.
+    Attributes:
+        network: Flax module from the standardised features of one problem to outputs. If it has an attribute
+            ``training``, that is True inside `training_outputs` alone.
+        features: ``problem -> pytree``: an array or a graph, one problem at a time.
+        head: ``(outputs, problem) -> allocation``, feasible whenever it can be.
+        sizes: fields of the system's configuration that the network's shape depends on.
+        shared_statistics: which features share a mean and a deviation, see `Standardiser.fit`.
     """
-    path = Path(path)
-    try:
-        content = serialization.msgpack_restore(path.read_bytes())
-    except FileNotFoundError:
-        raise ChannelFileError(f"{path} does not exist; name the directory of a finished training run") from None
-    except Exception as error:
-        raise ChannelFileError(f"{path} is not a policy file ({type(error).__name__}); train it again") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ChannelFileError(f"{path} is not a policy of format {FORMAT}; train it again with this version")
-    return Policy(
-        name=content["name"],
-        params=jax.tree.map(jnp.asarray, content["params"]),
-        standardise=Standardiser(mean=jnp.asarray(content["mean"]), std=jnp.asarray(content["std"])),
-        meta=json.loads(content["meta"]),
-    )
+
+    network: nn.Module
+    features: Callable[[Any], Any]
+    head: Callable[[Any, Any], Allocation]
+    sizes: tuple[str, ...] = ()
+    shared_statistics: Shared = False
+
+    def init(self, problems: Any, *, key: PRNGKeyArray) -> PolicyState:
+        """Fresh weights, and feature statistics of a batch of problems (a leading axis on every leaf)."""
+        features = jax.jit(jax.vmap(self.features))(problems)
+        standardise = Standardiser.fit(features, shared=self.shared_statistics)
+        first = standardise(jax.tree.map(lambda leaf: leaf[0], features))
+        return PolicyState(params=jax.jit(self.network.init)(key, first), standardise=standardise)
+
+    def inputs(self, state: PolicyState, problem: Any) -> Any:
+        """Standardised features of one problem."""
+        return state.standardise(self.features(problem))
+
+    def outputs(self, state: PolicyState, problem: Any) -> Any:
+        """Network outputs for one problem."""
+        return self.network.apply(state.params, self.inputs(state, problem))
+
+    def allocate(self, state: PolicyState, problem: Any) -> Allocation:
+        """Decision for one problem."""
+        return self.head(self.outputs(state, problem), problem)
+
+    def training_outputs(self, state: PolicyState, problems: Any, *, key: PRNGKeyArray) -> tuple[Any, Mapping]:
+        """Network outputs for a batch of problems during training, and new values of its other collections.
+
+        Statistics of the batch are taken over the axis `BATCH_AXIS`; ``key`` feeds the stream "dropout".
+        """
+        network = self.network.clone(training=True) if hasattr(self.network, "training") else self.network
+
+        def one(problem: Any, key: PRNGKeyArray) -> tuple[Any, Mapping]:
+            inputs = self.inputs(state, problem)
+            return network.apply(state.params, inputs, mutable=list(state.collections), rngs={"dropout": key})
+
+        keys = jax.random.split(key, len(jax.tree.leaves(problems)[0]))
+        return jax.vmap(one, out_axes=(0, None), axis_name=BATCH_AXIS)(problems, keys)
 
 
-@lru_cache(maxsize=32)
-def load_shipped(system: str, name: str) -> Policy:
-    """A policy whose weights come with the package."""
-    return load_policy(str(resources.files("wirelax.data") / "weights" / f"{system}-{name}.msgpack"))
+@dataclass(frozen=True)
+class PolicySolve:
+    """A policy as the ``solve`` of a `Method`: two of the same spec share their compiled programs."""
 
+    spec: PolicySpec
 
-def check_trained_for(policy: Policy, config: Any, fields: Sequence[str], remedy: str) -> None:
-    """Raise ValueError where a policy was trained with other sizes than a configuration has.
-
-    Args:
-        policy: its training configuration is in ``meta``.
-        config: the configuration wanted.
-        fields: of both, that the network's shape depends on.
-        remedy: what to do, the end of the message.
-    """
-    trained = policy.meta.get("config", {})
-    if any(trained.get(name) != getattr(config, name) for name in fields):
-        listed = lambda value: ", ".join(f"{name}={value(name)}" for name in fields)  # noqa: E731
-        raise ValueError(
-            f"policy {policy.name!r} was trained for {listed(trained.get)}, the channels have "
-            f"{listed(lambda name: getattr(config, name))}; {remedy}"
-        )
+    def __call__(self, state: PolicyState, problem: Any, key: PRNGKeyArray) -> Solution:
+        """Decide one problem and judge the decision; one that is not finite becomes zeros and says so."""
+        allocation = self.spec.allocate(state, problem)
+        leaves = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(allocation)]
+        finite = jnp.stack(leaves).all()
+        allocation = jax.tree.map(lambda leaf: jnp.where(finite, leaf, jnp.zeros_like(leaf)), allocation)
+        return evaluate(problem, allocation, status=jnp.where(finite, Status.CONVERGED, Status.NOT_FINITE))
