@@ -15,7 +15,7 @@ BAD = {
         r"none of its 1 values can be shown \(not a number\)",
     ),
     "all infinite": (lambda: figures.cdf({"a": [np.inf]}, "x"), "no sample is finite"),
-    "too many": (lambda: figures.cdf(dict.fromkeys("abcdefg", [1.0]), "x"), "got 7 curves; at most 6"),
+    "too many": (lambda: figures.cdf({key: [1.0] for key in "abcdefg"}, "x"), "got 7 curves; at most 6"),
     "no point": (lambda: figures.speed_quality({"a": 1.0, "b": 0.0}, {"a": None, "b": 1.0}), "none of a, b has both"),
     "speed empty": (lambda: figures.speed_quality({}, {}), "mapping is empty"),
     "no positive": (lambda: figures.cdf({"a": [0.0]}, "x", xscale="log"), "no sample is positive"),

@@ -41,7 +41,7 @@ def comparison_figures(
     order: Sequence[str] | None = None,
     only: Collection[str] = FIGURES,
 ) -> dict[str, FigureItem]:
-    """Draw a comparison and write each figure as PNG and PDF.
+    """Draw a comparison and write each figure as PNG.
 
     At most six distribution functions share a picture. Of more results, those of the best method, of the fastest and
     others at equal steps of the ranking by mean utility are drawn. If `methods` names more than six, all are drawn in

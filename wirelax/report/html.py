@@ -38,11 +38,11 @@ class FigureItem:
     alt: str
 
 
-def figure_item(figure: Figure, caption: str, stem: Path, alt: str = "") -> FigureItem:
-    """Write a figure as ``<stem>.png`` and ``<stem>.pdf``; the item that shows it on a page."""
-    path = Path(f"{stem}.png")
-    save(figure, path.with_suffix(".pdf"))
-    return FigureItem(save(figure, path), caption, alt or caption)
+def figure_item(figure: Figure, caption: str, stem: Path, *, pdf: bool = False) -> FigureItem:
+    """Write a figure as ``<stem>.png``, and as ``<stem>.pdf`` if wanted; the item that shows it on a page."""
+    if pdf:
+        save(figure, f"{stem}.pdf")
+    return FigureItem(save(figure, f"{stem}.png"), caption, caption)
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,8 @@ def sweep_figures(
         about = f"{ylabel} against {xlabel}, {rows[0]['count']} channels a value."
         if key == "utility" and "feasible" in shown:
             about += " Infeasible channels count as 0."
-        items[key] = figure_item(figure, f"{title}: {about}" if title else about, directory / f"{stem}{key}")
+        caption = f"{title}: {about}" if title else about
+        items[key] = figure_item(figure, caption, directory / f"{stem}{key}", pdf=True)
     return items
 
 
