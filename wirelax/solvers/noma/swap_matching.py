@@ -14,13 +14,30 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from wirelax.kernels import ordered_sic_sinr, rate
-from wirelax.solvers.noma_problem import NomaProblem, Slots
+from wirelax.problems.noma import NomaProblem, Slots
+from wirelax.solvers.noma.decision import decided, even_shares
 from wirelax.types import Solution, Status
 
-__all__ = ["swap_deltas", "swap_matching"]
+__all__ = ["Matched", "match_slots", "swap_deltas", "swap_matching"]
 
 RELATIVE_GAIN = 1e-6
 """A change has to raise the sum rate by more than this share of it, to stand clear of float32 rounding."""
+
+
+class Matched(NamedTuple):
+    """A schedule that no change improves, in slots, and how it was found.
+
+    Attributes:
+        user: of every slot in SIC order, -1 where it is empty [subchannel, slot].
+        power: share of the total power of every slot, 0 where it is empty [subchannel, slot].
+        iterations: changes made.
+        status: CONVERGED, or ITERATION_LIMIT where as many changes were made as allowed.
+    """
+
+    user: Int[Array, "subchannel slot"]
+    power: Float[Array, "subchannel slot"]
+    iterations: Int[Array, ""]
+    status: Int[Array, ""]
 
 
 class _Places(NamedTuple):
@@ -41,21 +58,21 @@ class _State(NamedTuple):
     improving: Bool[Array, ""]
 
 
-def _gains(gain: Float[Array, "subchannel user"], user: Int[Array, "subchannel *slot"]) -> Array:
+def _snrs(snr: Float[Array, "subchannel user"], user: Int[Array, "subchannel *slot"]) -> Array:
     flat = jnp.maximum(user, 0).reshape(user.shape[0], -1)
-    return jnp.take_along_axis(gain, flat, 1).reshape(user.shape)
+    return jnp.take_along_axis(snr, flat, 1).reshape(user.shape)
 
 
 def _in_sic_order(
-    gain: Float[Array, "subchannel user"], places: _Places
+    snr: Float[Array, "subchannel user"], places: _Places
 ) -> tuple[_Places, Float[Array, "subchannel *slot"]]:
-    """Slots by falling gain, ties by user, empty ones last, and their gains; powers go with their slots.
+    """Slots by falling SNR, ties by user, empty ones last, and their SNRs; powers go with their slots.
 
     Ranks from comparisons, as the rows are short and many: sorting them takes several times longer.
     """
-    user, slot_gain = places.user, _gains(gain, places.user)
+    user, slot_snr = places.user, _snrs(snr, places.user)
     used = user >= 0
-    level, other = slot_gain[..., None, :], slot_gain[..., :, None]
+    level, other = slot_snr[..., None, :], slot_snr[..., :, None]
     behind = (other > level) | ((other == level) & (user[..., :, None] < user[..., None, :]))
     rank = (behind & used[..., :, None]).sum(-2)
     here = (rank[..., None, :] == jnp.arange(user.shape[-1])[:, None]) & used[..., None, :]
@@ -63,14 +80,13 @@ def _in_sic_order(
     def arranged(x: Array) -> Array:
         return jnp.where(here, x[..., None, :], 0).sum(-1)
 
-    return _Places(arranged(user + 1) - 1, arranged(places.power)), arranged(slot_gain)
+    return _Places(arranged(user + 1) - 1, arranged(places.power)), arranged(slot_snr)
 
 
 def _earned(problem: NomaProblem, rows: Int[Array, " subchannel"], places: _Places) -> Array:
     """(Weighted) sum rate, bit/s/Hz, of candidate slots of the subchannels `rows`, in any order."""
-    (user, power), gain = _in_sic_order(problem.gain[rows], places)
-    form = problem.interference_gain
-    sinr = ordered_sic_sinr(gain, power, problem.noise_power_w, problem.sic_residual, form)
+    (user, power), snr = _in_sic_order(problem.snr[rows], places)
+    sinr = ordered_sic_sinr(snr, power, 1.0, problem.sic_residual, problem.interference_gain)
     return jnp.where(user >= 0, problem.weight[jnp.maximum(user, 0)] * rate(sinr), 0.0).sum(-1)
 
 
@@ -95,21 +111,21 @@ def _joined(
 
 
 def swap_deltas(
-    problem: NomaProblem, user: Int[Array, "subchannel slot"], power_w: Float[Array, "subchannel slot"]
+    problem: NomaProblem, user: Int[Array, "subchannel slot"], power: Float[Array, "subchannel slot"]
 ) -> tuple[Float[Array, "subchannel slot candidate"], Float[Array, "subchannel source"]]:
     """What a subchannel gains by one change among its slots, all changes at once.
 
     Args:
         problem: the network.
         user: user of every slot, -1 where it is empty.
-        power_w: power of every slot, W.
+        power: of every slot, a share of the total power.
 
     Returns:
         Change of the subchannel's (weighted) sum rate, bit/s/Hz, first if the user of a slot were another one at the
         same power (the last entry: if the slot were empty), [subchannel, slot, user + 1]; then if the user of any
         slot (`source`, subchannels times slots) came with its power into the last slot, [subchannel, source].
     """
-    places, rows = _Places(user, power_w), jnp.arange(user.shape[0])
+    places, rows = _Places(user, power), jnp.arange(user.shape[0])
     return _Deltas(_exchanged(problem, places, rows), _joined(problem, places, rows, jnp.arange(user.size)))
 
 
@@ -160,38 +176,20 @@ def _apply(problem: NomaProblem, places: _Places, source: Array, change: Array) 
     kept, given = jnp.where(move, 0.0, power[source]), jnp.where(move, power[source], power[target])
     user = user.at[source].set(leaves).at[target].set(enters).reshape(shape)
     power = power.at[source].set(kept).at[target].set(given).reshape(shape)
-    return _in_sic_order(problem.gain, _Places(user, power))[0], jnp.stack([source, target]) // shape[1]
+    return _in_sic_order(problem.snr, _Places(user, power))[0], jnp.stack([source, target]) // shape[1]
 
 
-def swap_matching(
-    problem: NomaProblem, slots: Slots, power_w: Float[Array, "subchannel slot"], *, max_iterations: int = 200
-) -> Solution:
-    """Swaps users between subchannels as long as the (weighted) sum rate rises (paper 2, Algorithm 2).
-
-    Powers stay with their places, users change places. In every round the best of these changes is made: a user
-    hands its place to one that is not on the subchannel and has quota left; two users on different subchannels
-    exchange places; a user takes its power to an empty place of another subchannel. None breaks H, V or the total
-    power. It ends as the sum rate rises with every change and schedules are finitely many (eqs. (20)-(21)): where
-    no single change helps, which need not be the best schedule. R_min is not looked at: callers check it.
+def match_slots(
+    problem: NomaProblem, slots: Slots, power: Float[Array, "subchannel slot"], max_iterations: int = 200
+) -> Matched:
+    """`swap_matching` from a schedule in slots, powers being shares of the total power; no derivatives.
 
     Args:
-        problem: the network, of [subchannel, user] gains; `jax.vmap` for a batch.
-        slots: the schedule to start from, within both quotas.
-        power_w: power of every slot, W; that of empty slots is ignored.
+        problem: one network.
+        slots: the schedule to start from.
+        power: of every slot; that of empty slots is ignored.
         max_iterations: most changes.
-
-    Returns:
-        allocation ``{"user", "power_w"}``, both [subchannel, slot], in SIC order, -1 and 0 W where a slot is empty;
-        utility: its (weighted) sum rate, bit/s/Hz, never below that of the start; iterations: changes made; status:
-        CONVERGED, or ITERATION_LIMIT where `max_iterations` changes were made.
-
-    Raises:
-        ValueError: shapes do not fit one network with H slots a subchannel.
     """
-    wanted = (problem.gain.shape[0], problem.max_users_per_subchannel)
-    for name, shape in (("slots.user", slots.user.shape), ("power_w", power_w.shape)):
-        if shape != wanted:
-            raise ValueError(f"{name} has shape {shape}, wanted {wanted} (subchannel, slot): use jax.vmap for a batch")
 
     def value(places: _Places) -> Array:
         return problem.slot_utility(problem.fill(places.user), places.power)
@@ -207,14 +205,51 @@ def swap_matching(
         new_state = _State(places, deltas, utility, state.accepted + 1, better)
         return jax.tree.map(lambda new, old: jnp.where(better, new, old), new_state, state._replace(improving=better))
 
-    power = jnp.asarray(power_w, problem.gain.dtype)
-    start, _ = _in_sic_order(problem.gain, _Places(slots.user, power))
+    problem, power = jax.lax.stop_gradient((problem, power))
+    start, _ = _in_sic_order(problem.snr, _Places(slots.user, power))
     deltas = _Deltas(*swap_deltas(problem, *start))
     state = _State(start, deltas, value(start), jnp.int32(0), jnp.bool_(True))
     end = jax.lax.while_loop(lambda s: s.improving & (s.accepted < max_iterations), improve, state)
-    return Solution(
-        allocation={"user": end.places.user, "power_w": end.places.power},
-        utility=end.utility,
-        iterations=end.accepted,
-        status=jnp.where(end.improving, Status.ITERATION_LIMIT, Status.CONVERGED),
-    )
+    status = jnp.where(end.improving, Status.ITERATION_LIMIT, Status.CONVERGED)
+    return Matched(end.places.user, end.places.power, end.accepted, status)
+
+
+def swap_matching(
+    problem: NomaProblem,
+    power_w: Float[Array, "subchannel user"] | None = None,
+    *,
+    max_iterations: int = 200,
+) -> Solution:
+    """Swaps users between subchannels as long as the (weighted) sum rate rises (the NOMA paper, Algorithm 2).
+
+    Powers stay with their places, users change places. In every round the best of these changes is made: a user
+    hands its place to one that is not on the subchannel and has quota left; two users on different subchannels
+    exchange places; a user takes its power to an empty place of another subchannel. None breaks H, V or the total
+    power. It ends as the sum rate rises with every change and schedules are finitely many (eqs. (20)-(21)): where
+    no single change helps, which need not be the best schedule. R_min is not looked at on the way.
+
+    Derivatives are those at the schedule found and at fixed shares of the total power.
+
+    Args:
+        problem: one network; its schedule is the start, of more than H users on a subchannel the H strongest.
+        power_w: power of every pair of that schedule, W; even by default.
+        max_iterations: most changes.
+
+    Returns:
+        `Solution` with ``assignment`` and ``power_w``, W [subchannel, user]; the utility is never below that of the
+        start; iterations are changes made. ITERATION_LIMIT where `max_iterations` were; INFEASIBLE where no powers
+        of the schedule found meet R_min (whether these do says ``feasible``).
+
+    Raises:
+        ValueError: shapes do not fit one network.
+    """
+    slots = problem.slots()
+    if power_w is None:
+        power = even_shares(slots)
+    elif power_w.shape == problem.snr.shape:
+        power = slots.gather(power_w) / problem.total_power_w
+    else:
+        raise ValueError(f"power_w has shape {power_w.shape}, wanted {problem.snr.shape} of one network: use jax.vmap")
+    found = match_slots(problem, slots, power, max_iterations)
+    slots = problem.fill(found.user)
+    return decided(problem, slots, found.power, status=found.status, iterations=found.iterations)

@@ -25,10 +25,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from wirelax.kernels import rate, sic_order
-from wirelax.solvers.noma_power import noma_power
-from wirelax.solvers.noma_problem import NomaProblem
-from wirelax.solvers.noma_schedule import greedy_schedule
-from wirelax.types import Solution, Status
+from wirelax.problems.noma import NomaProblem, greedy_schedule, trim_schedule
+from wirelax.solvers.noma.decision import at_fixed_shares, decided, even_shares
+from wirelax.solvers.noma.power import SlotPower, slot_power
+from wirelax.types import Solution
 
 __all__ = ["joint_schedule", "noma_joint"]
 
@@ -151,7 +151,7 @@ def _allocate(
     problem: NomaProblem, cost: Float[Array, "subchannel user"], levels: int
 ) -> tuple[Float[Array, "subchannel user"], Float[Array, ""]]:
     """Shares of P_c of the optimum with a price on every place (inf: closed), without V; its value less prices."""
-    snr = problem.gain * (problem.total_power_w / problem.noise_power_w)
+    snr = problem.snr
     slots = min(problem.max_users_per_subchannel, problem.num_users)
     tables = _tables(snr, problem.weight, cost, slots, levels)
     level, value = _split(tables.value)
@@ -159,15 +159,17 @@ def _allocate(
     place = jnp.argsort(sic_order(snr, jnp.ones(snr.shape, bool)), axis=1)
     share = jnp.take_along_axis(share, place, 1)
     # Stationary points that differ by rounding alone would leave a user with next to nothing.
-    return jnp.where(share > 8 * jnp.finfo(share.dtype).eps, share, 0.0), value
+    share = jnp.where(share > 8 * jnp.finfo(share.dtype).eps, share, 0.0)
+    # Power that nobody has a use for goes to anybody in the tables.
+    return jnp.where(snr > 0, share, 0.0), value
 
 
 def _open_places(problem: NomaProblem, share: Array) -> Bool[Array, "subchannel user"]:
     """V places of every user: those where it has power, by weighted rate, then its strongest others."""
     perfect = replace(problem, sic_residual=0.0, interference_gain="receiver")
-    value = problem.weight * perfect.rates(share > 0, share * problem.total_power_w)
+    value = problem.weight * perfect.rates({"assignment": share > 0, "power_w": share * problem.total_power_w})
     taken = 1.0 + value / jnp.maximum(value.max(), 1e-30)
-    other = 0.5 * problem.gain / jnp.maximum(problem.gain.max(), 1e-30)
+    other = 0.5 * problem.snr / jnp.maximum(problem.snr.max(), 1e-30)
     order = jnp.argsort(-jnp.where(share > 0, taken, other), axis=0)
     return jnp.argsort(order, axis=0) < problem.max_subchannels_per_user
 
@@ -203,8 +205,8 @@ def _round(problem: NomaProblem, levels: int, search: _Search) -> _Search:
 def _within_quota(problem: NomaProblem, levels: int) -> Float[Array, "subchannel user"]:
     """The optimum where it keeps V, else that on the best places found by prices on a coarser grid."""
     free = jnp.zeros_like(problem.weight)
-    places = _open_places(problem, jnp.zeros_like(problem.gain))
-    search = _Search(free, places, places, jnp.asarray(-jnp.inf, problem.gain.dtype))
+    places = _open_places(problem, jnp.zeros_like(problem.snr))
+    search = _Search(free, places, places, jnp.asarray(-jnp.inf, problem.snr.dtype))
     coarse = max(levels // PRICE_COARSENING, 1)
     search = jax.lax.fori_loop(0, PRICE_ROUNDS, lambda _, search: _round(problem, coarse, search), search)
     shares, _ = _options(problem, free, search.best, levels)
@@ -214,7 +216,7 @@ def _within_quota(problem: NomaProblem, levels: int) -> Float[Array, "subchannel
 
 def joint_schedule(
     problem: NomaProblem, *, levels: int = 200
-) -> tuple[Int[Array, "subchannel slot"], Float[Array, "subchannel slot"]]:
+) -> tuple[Bool[Array, "subchannel user"], Float[Array, "subchannel user"]]:
     """Users and powers of the largest weighted sum rate under perfect SIC, budgets of subchannels on a grid.
 
     Exact at its budgets for ``sic_residual=0``, ``interference_gain="receiver"``, ``min_rate=0`` where V does not
@@ -226,62 +228,74 @@ def joint_schedule(
     Time O(N M H (levels + M^2) + N levels^2), and about eight times that where V < N.
 
     Args:
-        problem: one network.
+        problem: one network; its own schedule is not looked at.
         levels: steps of the power grid of the budgets (static).
 
     Returns:
-        User of every slot in SIC order, empty ones (-1) last, and powers in W, above 0 for every user, P_c in all.
+        The schedule, and its powers in W, above 0 for every scheduled user, P_c in all (0 where no user has an SNR
+        above 0); no derivatives.
 
     Raises:
         ValueError: `levels` is below 1.
     """
     if levels < 1:
         raise ValueError(f"levels is {levels}, wanted at least 1: the steps of the power grid")
-    if problem.max_subchannels_per_user >= problem.gain.shape[0]:
-        share, _ = _allocate(problem, jnp.zeros_like(problem.gain), levels)
+    problem = jax.lax.stop_gradient(problem)
+    if problem.max_subchannels_per_user >= problem.num_subchannels:
+        share, _ = _allocate(problem, jnp.zeros_like(problem.snr), levels)
     else:
         share = _within_quota(problem, levels)
-    user = problem.slots(share > 0).user
-    share = jnp.where(user >= 0, jnp.take_along_axis(share, jnp.maximum(user, 0), 1), 0.0)
-    return user, share * (problem.total_power_w / share.sum())
+    return share > 0, share * (problem.total_power_w / jnp.where(share.any(), share.sum(), 1.0))
 
 
 def noma_joint(problem: NomaProblem, *, key: PRNGKeyArray, levels: int = 200, starts: int = 2) -> Solution:
     """Schedule and powers: `joint_schedule` and `greedy_schedule`, each with its powers optimised, the better one.
 
-    Powers come from `noma_power`, which also sees imperfect SIC, either form of interference and R_min. Those of
+    Powers are those of `noma_power`, which also sees imperfect SIC, either form of interference and R_min. Those of
     the dynamic programme, repaired where they miss R_min, count too: interior point from its own starts may end in
-    a lower local optimum. Users without power there are not scheduled, as R_min would be asked of them.
+    a lower local optimum. Users without power there are not scheduled, as R_min would be asked of them, nor are
+    those that put it out of reach (`wirelax.problems.noma.trim_schedule`).
+
+    Derivatives of the utility are those at the schedule found and at fixed shares of what R_min leaves over: of the
+    optimum where the powers are.
 
     Args:
-        problem: one network.
+        problem: one network; its own schedule is not looked at.
         key: of the random starts of `noma_power`.
         levels: of `joint_schedule` (static).
         starts: of `noma_power` for either schedule (static).
 
     Returns:
-        `Solution` with ``user`` [subchannel, slot] in SIC order, empty slots -1 and last, and ``power_w``
-        [subchannel, slot]; ``utility`` the weighted sum rate, bit/s/Hz; INFEASIBLE where R_min can be met by neither
-        schedule, the powers being those of the dynamic programme without R_min then.
+        `Solution` with ``assignment`` and ``power_w``, W [subchannel, user]. INFEASIBLE where nobody can meet R_min;
+        else the status of the interior point method for the schedule chosen.
 
     Raises:
         ValueError: `levels` is below 1.
     """
-    quotas = problem.max_users_per_subchannel, problem.max_subchannels_per_user
-    planned, power_w = joint_schedule(problem, levels=levels)
-    greedy = problem.slots(greedy_schedule(problem.gain, *quotas))
-    user, guess_w = jnp.stack([planned, greedy.user]), jnp.stack([power_w, problem.equal_power(greedy)])
+    still = jax.lax.stop_gradient(problem)
+    planned, power_w = joint_schedule(still, levels=levels)
+    schedules = jnp.stack([trim_schedule(still, planned), greedy_schedule(still)])
+    powers = jnp.stack([power_w / still.total_power_w, jnp.zeros_like(power_w)])
 
-    def polish(user: Array, guess_w: Array, key: PRNGKeyArray) -> Solution:
-        slots = problem.fill(user)
-        found = noma_power(problem, slots, starts=starts, key=key)
-        kept_w = problem.simplex(slots).repair(guess_w)
-        value = problem.slot_utility(slots, kept_w)
-        power_w = jnp.where(value > found.utility, kept_w, found.allocation["power_w"])
-        allocation = {"user": user, "power_w": power_w}
-        return replace(found, allocation=allocation, utility=jnp.maximum(value, found.utility))
+    def polish(schedule: Array, guess: Array, key: PRNGKeyArray) -> tuple[Array, SlotPower]:
+        slots = still.slots(schedule)
+        found = slot_power(still, slots, starts=starts, key=key)
+        guess = jnp.where(guess.any(), slots.gather(guess), even_shares(slots))
+        kept = still.simplex(slots).repair(guess)
+        value = still.slot_utility(slots, kept)
+        power = jnp.where(value > found.utility, kept, found.power)
+        return slots.user, replace(found, power=power, utility=jnp.maximum(value, found.utility))
 
-    found = jax.vmap(polish)(user, guess_w, jax.random.split(key))
-    best = jnp.argmax(jnp.where(found.status != Status.INFEASIBLE, found.utility, -jnp.inf))
-    chosen = jax.tree.map(lambda leaf: leaf[best], found)
-    return replace(chosen, iterations=found.iterations.sum())
+    users, found = jax.vmap(polish)(schedules, powers, jax.random.split(key))
+    best = jnp.argmax(jnp.where(found.feasible, found.utility, -jnp.inf))
+    user, chosen = jax.tree.map(lambda leaf: leaf[best], (users, found))
+    slots = problem.fill(user)
+    return decided(
+        problem,
+        slots,
+        at_fixed_shares(problem, slots, chosen.power),
+        feasible=chosen.feasible,
+        status=chosen.status,
+        iterations=found.iterations.sum(),
+        residuals=chosen.residuals,
+    )
