@@ -104,6 +104,16 @@ def test_nothing_feasible_is_no_error(drawn, tmp_path):
     assert list(drawn["Sum rate (kbit/s/Hz)"][0]["a"]) == [2.0, 1.0]
 
 
+def test_results_that_are_no_numbers_are_left_out(drawn, tmp_path):
+    results = {"a": result(2.0, 1.0), "b": result(np.nan, np.inf, feasible=False), "c": result(np.nan, 1.0)}
+    results["c"].feasible[0] = False
+    found = compare.comparison_figures(SYSTEM, results, tmp_path)
+    assert list(drawn[RATE][0]) == ["a", "c"]
+    assert drawn["speed"][0][1] == {"a": 1.0, "b": None, "c": 1.0}
+    assert "No feasible result: b." in found["speed_quality"].caption
+    assert "utility_cdf" not in compare.comparison_figures(SYSTEM, {"b": results["b"]}, tmp_path)
+
+
 def test_a_page_with_its_tables_and_figures(tmp_path):
     results = {"optimum": result(4.0, 2.0, 3.0), "network": result(3.0, 2.0, 9.0, feasible=[True, True, False])}
     rows, page = compare.write_comparison(

@@ -2,6 +2,7 @@ import platform
 
 import jax
 
+from wirelax.execution.cores import usable_cores
 from wirelax.report import machine_summary
 
 
@@ -12,6 +13,7 @@ def test_summary_is_complete_and_names_nobody():
         *("device", "device_count", "precision"),
     }
     assert all(summary.values())
+    assert summary["cores"] == usable_cores()
     assert summary["device"] == jax.devices()[0].device_kind
     text = " ".join(str(value) for key, value in summary.items() if key not in ("device", "cpu"))
     assert platform.node() not in text.split()

@@ -102,6 +102,12 @@ def test_markdown_columns():
         to_markdown(ROWS, ["nope"])
 
 
+def test_failures_are_shown_where_there_are_some():
+    header = [to_markdown([{"method": "a", "not_converged": share}]).splitlines()[0] for share in (0.0, None, 0.1)]
+    assert ["not converged" in line for line in header] == [False, False, True]
+    assert "not_converged" in to_json([{"method": "a", "not_converged": 0.0}])
+
+
 def test_write_table(tmp_path):
     json_path, markdown_path, csv_path = write_table(ROWS, tmp_path / "new" / "folder")
     assert [json_path.name, markdown_path.name, csv_path.name] == ["table.json", "table.md", "table.csv"]

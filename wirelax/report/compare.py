@@ -149,10 +149,17 @@ def _speed_quality(results: Mapping[str, Any], best: np.ndarray, order: Sequence
     return figures.speed_quality(seconds, ratio, missed_fraction(results), order=order), caption
 
 
-def _utility_cdf(system: Any, results: Mapping[str, Any], best: np.ndarray, order: Sequence[str]) -> tuple[Any, str]:
-    largest = best if np.isfinite(best).any() else np.concatenate([result.utility for result in results.values()])
-    scale, unit = prefixed_unit(float(np.nanmax(np.abs(largest))), system.utility_unit)
-    series = {name: np.asarray(result.utility, float) / scale for name, result in results.items()}
+def _utility_cdf(
+    system: Any, results: Mapping[str, Any], best: np.ndarray, order: Sequence[str]
+) -> tuple[Any, str] | None:
+    """Of all results, feasible or not; None if none is a number."""
+    utility = {name: np.asarray(result.utility, float) for name, result in results.items()}
+    finite = {name: values for name, values in utility.items() if np.isfinite(values).any()}
+    if not finite:
+        return None
+    known = best[np.isfinite(best)] if np.isfinite(best).any() else np.concatenate(list(finite.values()))
+    scale, unit = prefixed_unit(float(np.abs(known[np.isfinite(known)]).max()), system.utility_unit)
+    series = {name: values / scale for name, values in finite.items()}
     figure = figures.cdf(series, f"{_quantity(system).capitalize()} ({unit})", width="double", order=order)
     caption = f"Empirical CDF of the {_quantity(system)} over {len(best)} channels."
     broken = {name: np.mean(~result.feasible) for name, result in results.items()}

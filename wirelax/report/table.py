@@ -21,6 +21,9 @@ __all__ = ["Row", "Tabulated", "tabulate", "to_csv", "to_json", "to_markdown", "
 Row = Mapping[str, Any]
 """One row of a table: values by column name. A missing column is the same as None."""
 
+_FAILURES = ("not_converged", "infeasible_fraction")
+"""Columns that people need to see only where there is something in them."""
+
 
 class Tabulated(NamedTuple):
     """A table as text: column headers, which columns hold numbers, and the cells row by row."""
@@ -86,7 +89,7 @@ def to_markdown(
 
     Args:
         rows: the table, at least one row.
-        columns: the columns to show, in this order; default all.
+        columns: the columns to show, in this order; default all but shares of failures that are 0 everywhere.
         labels: headers by column name, where they differ from those of every report ("time per channel").
         units: units by column name, for the engineering form (``{"utility_mean": "bit/J"}`` gives
             ``5.12 Mbit/J``); columns of seconds need none.
@@ -151,7 +154,8 @@ def tabulate(
     unknown = [name for name in columns or () if name not in names]
     if unknown:
         raise ValueError(f"no row has the column {unknown[0]!r}; the columns are {', '.join(names)}")
-    names = list(columns) if columns else names
+    silent = [name for name in _FAILURES if not any(row.get(name) for row in data)]
+    names = list(columns) if columns else [name for name in names if name not in silent]
     labels, units = labels or {}, units or {}
     cells = [[format_value(row.get(name), name, units.get(name)) for name in names] for row in data]
     numeric = [all(not isinstance(row.get(name), str | list | dict) for row in data) for name in names]
