@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from wirelax.problems.noma.problem import NomaProblem
-from wirelax.problems.noma.simplex import invert, least_powers, rate_rows, sinr_target
+from wirelax.problems.noma.simplex import sinr_target
 
 __all__ = ["greedy_schedule", "random_schedule", "trim_schedule"]
 
@@ -23,10 +23,40 @@ def _reachable(problem: NomaProblem) -> Bool[Array, "subchannel user"]:
     return (problem.snr > 0) & (problem.snr >= sinr_target(problem.min_rate))
 
 
+def _heard_ratio(problem: NomaProblem) -> tuple[Array, Array, Array]:
+    """Constants of the recursion of least powers, see `_least_total`."""
+    target = sinr_target(problem.min_rate)
+    own = 1 + target * problem.sic_residual
+    return target / own, target * (1 - problem.sic_residual) / own, target * problem.sic_residual / own
+
+
 def _most_users(problem: NomaProblem) -> Array:
-    """How many users one subchannel can give R_min to at whatever power, at most H: SIC leaves eps of everything."""
-    rows = rate_rows(problem.sic_residual, problem.min_rate, problem.max_users_per_subchannel)
-    return jnp.cumprod(rows.solvable[1:]).sum()
+    """How many users one subchannel can give R_min to at whatever power, at most H: SIC leaves eps of everything.
+
+    As many as keep the last slope of `_least_total` below 1.
+    """
+    _, grow, echo = _heard_ratio(problem)
+    slope = echo * jnp.cumsum((1 + grow) ** jnp.arange(problem.max_users_per_subchannel))
+    return (slope < 1 - jnp.finfo(slope.dtype).eps ** 0.5).sum()
+
+
+def _least_total(
+    problem: NomaProblem, snr: Float[Array, "*batch slot"], used: Bool[Array, "*batch slot"]
+) -> Float[Array, "*batch"]:
+    """Least power, over the total, that gives R_min to the used slots of a subchannel, by recursion over its users.
+
+    With c_j the power received from the users up to j and c the one from all of them, R_min of user j reads
+    (1 + gamma eps) c_j = (1 + gamma) c_{j-1} + gamma v_j + gamma eps c: c_j is linear in c, and so is the power.
+    """
+    weight, grow, echo = _heard_ratio(problem)
+    need, carried = (1 / snr, jnp.ones_like(snr)) if problem.interference_gain == "receiver" else (1.0 + 0 * snr, snr)
+    level = slope = power = power_slope = jnp.zeros(used.shape[:-1], snr.dtype)
+    for j in range(used.shape[-1]):
+        more = jnp.where(used[..., j], grow * level + weight * need[..., j], 0.0)
+        steeper = jnp.where(used[..., j], grow * slope + echo, 0.0)
+        level, slope = level + more, slope + steeper
+        power, power_slope = power + more / carried[..., j], power_slope + steeper / carried[..., j]
+    return power + power_slope * level / (1 - slope)
 
 
 def _fill(problem: NomaProblem, score: Callable[[Array, Array], Array]) -> Bool[Array, "subchannel user"]:
@@ -59,29 +89,19 @@ def trim_schedule(problem: NomaProblem, assignment: Bool[Array, "subchannel user
     """
     problem = jax.lax.stop_gradient(problem)
     slots = problem.slots(assignment & _reachable(problem))
-    size, target = slots.user.shape[1], sinr_target(problem.min_rate)
-    rows = rate_rows(problem.sic_residual, problem.min_rate, size)
-    full, limit = rows.matrix[-1], 1 - ROUNDING * jnp.finfo(problem.snr.dtype).eps
-    eye = jnp.eye(size, dtype=full.dtype)
-
-    def costs(used: Array) -> tuple[Array, Array]:
-        """Least powers in all, and what every pair's leaving would save: least power times price over T_jj."""
-        matrix = jnp.where(used[:, :, None] & used[:, None, :], full, eye)
-        inverse = invert(matrix)[0]
-        least, spread = least_powers(
-            replace(slots, user=jnp.where(used, slots.user, -1)), inverse, target, problem.interference_gain
-        )
-        price = (spread * used[:, :, None]).sum(1) / jnp.diagonal(spread, axis1=1, axis2=2)
-        return least.sum(), jnp.where(used, least * price, -1.0)
+    size, limit = slots.user.shape[1], 1 - ROUNDING * jnp.finfo(problem.snr.dtype).eps
+    without = ~jnp.concatenate([jnp.zeros((1, size), bool), jnp.eye(size, dtype=bool)])[:, None]
 
     def drop(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        used, _, saved = state
-        dearest = jnp.arange(used.size).reshape(used.shape) == saved.argmax()
+        used, dearest, _ = state
         used &= ~dearest
-        return (used, *costs(used))
+        total, *fewer = _least_total(problem, slots.snr, used & without)
+        saved = jnp.where(used, total[:, None] - jnp.stack(fewer, -1), -1.0)
+        dearest = jnp.arange(used.size).reshape(used.shape) == saved.argmax()
+        return used, dearest, total.sum() > limit
 
     used = slots.used & (jnp.arange(size) < _most_users(problem))
-    used, _, _ = jax.lax.while_loop(lambda state: state[1] > limit, drop, (used, *costs(used)))
+    used, _, _ = jax.lax.while_loop(lambda state: state[2], drop, (used, jnp.zeros_like(used), jnp.bool_(True)))
     return replace(slots, user=jnp.where(used, slots.user, -1)).assignment(problem.num_users)
 
 
