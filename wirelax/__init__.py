@@ -15,8 +15,11 @@ from wirelax._version import __version__
 if TYPE_CHECKING:
     from wirelax import (
         channels,
+        execution,
+        io,
         kernels,
         policies,
+        problems,
         report,
         smoothing,
         solvers,
@@ -25,11 +28,16 @@ if TYPE_CHECKING:
         types,
         units,
     )
+    from wirelax.api import compare, sample, solve
 
+_FUNCTIONS = ("compare", "sample", "solve")
 _SUBMODULES = (
     "channels",
+    "execution",
+    "io",
     "kernels",
     "policies",
+    "problems",
     "report",
     "smoothing",
     "solvers",
@@ -42,10 +50,16 @@ _SUBMODULES = (
 __all__ = [
     "__version__",
     "channels",
+    "compare",
+    "execution",
+    "io",
     "kernels",
     "policies",
+    "problems",
     "report",
+    "sample",
     "smoothing",
+    "solve",
     "solvers",
     "systems",
     "training",
@@ -55,6 +69,8 @@ __all__ = [
 
 
 def __getattr__(name: str):
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module("wirelax.api"), name)
     if name in _SUBMODULES:
         return importlib.import_module(f"wirelax.{name}")
     raise AttributeError(f"module 'wirelax' has no attribute {name!r}")

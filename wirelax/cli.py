@@ -1,17 +1,31 @@
-"""The command line: ``wirelax systems | sample | solve | train | compare | reproduce | bench``."""
+"""The command line: ``wirelax systems | describe | sample | solve | sweep | train | compare | reproduce | bench``."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 from wirelax._version import __version__
+from wirelax.errors import InputError
 
 __all__ = ["main"]
 
-BAD_INPUT, INFEASIBLE = 2, 3
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+_COMMANDS = {
+    "systems": "listing:list_systems",
+    "describe": "listing:describe",
+    "sample": "running:sample",
+    "solve": "running:solve",
+    "train": "running:train",
+    "compare": "comparing:compare",
+    "sweep": "comparing:sweep",
+    "reproduce": "comparing:reproduce",
+    "bench": "measuring:bench",
+}
+"""Command -> module and function in `wirelax.commands`."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -31,7 +45,7 @@ def _add_system(command: argparse.ArgumentParser, *, allow_all: bool = False) ->
         action="append",
         default=[],
         metavar="FIELD=VALUE",
-        help="override a configuration field",
+        help="override a configuration field; `wirelax describe SYSTEM` lists them",
     )
 
 
@@ -51,22 +65,39 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     parser = _Parser(prog="wirelax", description="Differentiable radio-resource allocation in JAX.")
     parser.add_argument("--version", action="version", version=f"wirelax {__version__}")
+    parser.add_argument(
+        "--plugin",
+        dest="plugins",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="import a module that registers systems of your own; before the command",
+    )
+    parser.add_argument(
+        "--compilation-cache",
+        metavar="DIR|off",
+        help="where compiled programs are kept between runs (default: the user's cache folder)",
+    )
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
 
     command = commands.add_parser("systems", help="every system with its methods")
+    command.add_argument("--json", action="store_true", help="machine-readable")
+
+    command = commands.add_parser("describe", help="objective, constraints, arrays, fields and methods of a system")
+    command.add_argument("system", metavar="SYSTEM", help="a name from `wirelax systems`")
     command.add_argument("--json", action="store_true", help="machine-readable")
 
     command = commands.add_parser("sample", help="draw random channels into a file")
     _add_system(command)
     command.add_argument("--count", type=int, required=True)
     command.add_argument("--seed", type=int, default=0)
-    _add_out(command, "FILE", "channel file to write: .npz or .h5")
+    _add_out(command, "FILE", "channel file to write: .npz, .h5 or .mat")
 
     command = commands.add_parser("solve", help="solve channels with one method")
     _add_system(command)
     command.add_argument("--method", required=True, help="a method of the system, or policy:RUN_DIR")
     _add_channels(command)
-    _add_out(command, "FILE", "result file to write: .npz or .h5")
+    _add_out(command, "FILE", "result file to write: .npz, .h5 or .mat")
 
     command = commands.add_parser("train", help="train a policy")
     _add_system(command)
@@ -83,11 +114,17 @@ def build_parser() -> argparse.ArgumentParser:
     _add_channels(command)
     _add_out(command, "DIR", "folder for table, figures and report")
 
+    command = commands.add_parser("sweep", help="vary one configuration field: --set FIELD=a,b,c")
+    _add_system(command)
+    command.add_argument("--methods", required=True, metavar="A,B,C", help="comma-separated methods")
+    _add_channels(command)
+    _add_out(command, "DIR", "folder for table, figures and report; or a file .npz, .h5, .mat for the numbers")
+
     command = commands.add_parser("reproduce", help="the paper's tables and figures")
     _add_system(command, allow_all=True)
     command.add_argument("--preset", choices=("quick", "paper"), default="quick")
     command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--out", required=True, metavar="DIR", help="folder for tables, figures and report")
+    _add_out(command, "DIR", "folder for tables, figures and report; trainings in it are continued")
 
     command = commands.add_parser("bench", help="measure speed on this machine")
     command.add_argument("--quick", action="store_true", help="under a minute")
@@ -97,25 +134,46 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 done, 2 bad input, 3 some instances infeasible."""
+    """Run one command and return its exit status.
+
+    0: done; 1: a training failed; 2: bad usage or bad input, one line on stderr; 3: some instances have no feasible
+    solution.
+    """
     try:
         options = build_parser().parse_args(arguments)
     except SystemExit as exit_request:
         return int(exit_request.code or 0)
-    from wirelax import commands
-
     try:
-        name = {"systems": "list_systems"}.get(options.command, options.command)
-        return getattr(commands, name)(options)
-    except (ValueError, ImportError, OSError) as error:
+        return _run(options)
+    except (InputError, OSError) as error:
         if os.environ.get("WIRELAX_TRACEBACK"):
             raise
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        print(f"wirelax: error: {first_line}", file=sys.stderr)
-        return BAD_INPUT
+        return _failed(error, BAD_INPUT)
+    except FloatingPointError as error:  # a loss that is not finite
+        return _failed(error, FAILED)
     except KeyboardInterrupt:
         print("wirelax: interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
+
+
+def _run(options: argparse.Namespace) -> int:
+    from wirelax.systems.registry import load_plugin, load_plugins
+
+    load_plugins()
+    for module in options.plugins:
+        load_plugin(module)
+    if options.command not in ("systems", "describe"):
+        from wirelax.execution import use_compilation_cache
+
+        use_compilation_cache(options.compilation_cache)
+    module, function = _COMMANDS[options.command].split(":")
+    return getattr(importlib.import_module(f"wirelax.commands.{module}"), function)(options)
+
+
+def _failed(error: Exception, status: int) -> int:
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    print(f"wirelax: error: {first_line}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

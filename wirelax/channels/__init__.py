@@ -1,4 +1,4 @@
-"""Where channel gains come from: geometry, path loss, blockage, fading, antenna arrays, files, shipped maps.
+"""Where channel gains come from: geometry, path loss, blockage, fading, antenna arrays, shipped maps.
 
 Gains are linear power ratios with the axes (resource, receiver, transmitter); amplitudes are called `h`.
 """
@@ -6,13 +6,6 @@ Gains are linear power ratios with the axes (resource, receiver, transmitter); a
 from wirelax.channels.arrays import mrc_gain, saleh_valenzuela, ula_response
 from wirelax.channels.blockage import line_of_sight
 from wirelax.channels.fading import complex_normal, rayleigh, rician
-from wirelax.channels.files import (
-    ChannelFileError,
-    ChannelFileNotFoundError,
-    read_arrays,
-    write_arrays,
-)
-from wirelax.channels.gain_check import check_flag, check_gain
 from wirelax.channels.munich import (
     MunichRadiomap,
     MunichWideband,
@@ -57,15 +50,11 @@ __all__ = [
     "PICO_LOS",
     "PICO_NLOS",
     "URBAN",
-    "ChannelFileError",
-    "ChannelFileNotFoundError",
     "MunichBsCandidates",
     "MunichHetnetCandidates",
     "MunichRadiomap",
     "MunichWideband",
     "PathLossModel",
-    "check_flag",
-    "check_gain",
     "complex_normal",
     "equilateral_triangle",
     "hexagonal_grid",
@@ -79,7 +68,6 @@ __all__ = [
     "pairwise_distance",
     "path_gain",
     "rayleigh",
-    "read_arrays",
     "rician",
     "saleh_valenzuela",
     "sample_munich_bs",
@@ -91,5 +79,4 @@ __all__ = [
     "uniform_in_square",
     "wrap_around_offsets",
     "wrapped_distance",
-    "write_arrays",
 ]

@@ -38,9 +38,12 @@ def energy_efficiency(
         sum_rate_bps: sum rate of the network, bit/s.
         radiated_power_w: radiated power, already summed over BSs and subchannels, W.
         amplifier_efficiency: fraction rho of the amplifiers' input that is radiated, in (0, 1].
-        circuit_power_w: power of all circuits together, W; above 0, or silence has no defined efficiency.
+        circuit_power_w: power of all circuits together, W.
 
     Returns:
-        Energy efficiency, bit/J, the broadcast shape of the arguments.
+        Energy efficiency, bit/J, the broadcast shape of the arguments; 0 where no power is drawn at all, as silence
+        carries no bits.
     """
-    return jnp.asarray(sum_rate_bps) / total_power_w(radiated_power_w, amplifier_efficiency, circuit_power_w)
+    drawn_w = total_power_w(radiated_power_w, amplifier_efficiency, circuit_power_w)
+    silent = drawn_w == 0
+    return jnp.where(silent, 0.0, jnp.asarray(sum_rate_bps) / jnp.where(silent, 1.0, drawn_w))

@@ -3,124 +3,158 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from wirelax.policies import Policy, load_policy
+from wirelax.io import RunFolder, load_policy
+from wirelax.policies import Policy
 from wirelax.report import figures
-from wirelax.report._format import prefixed_unit
 from wirelax.report.compare import comparison_figures, comparison_rows
-from wirelax.report.html import FigureItem, Section, write_report
+from wirelax.report.html import About, FigureItem, Section, figure_item, write_report
 from wirelax.report.machine import machine_summary
+from wirelax.report.rows import RATIO_DEFINITION, units_of
+from wirelax.report.sweep import sweep_figures, sweep_rows
 from wirelax.report.table import write_table
 from wirelax.systems import get
+from wirelax.systems.config import unit_of_field
+from wirelax.systems.policies import trained_method
 from wirelax.systems.run import BatchResult, sample_channels, solve_batch
-from wirelax.training.run import train_policy
-from wirelax.types import Method
+from wirelax.systems.train import train_policy
 
 __all__ = ["reproduce"]
 
 Say = Callable[[str], None]
+Row = dict[str, Any]
 TRAINED = "trained:"
 """Before the names of policies trained in the run."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What all sections of one reproduction share."""
+
+    system: Any
+    plan: Any
+    directory: Path
+    seed: int
+    say: Say
+    training_report: Callable[..., None]
+
+    @property
+    def order(self) -> list[str]:
+        """Names of all methods, so that each looks the same in every figure."""
+        swept = [name for sweep in self.plan.sweeps for name in (*sweep.methods, *_trained_names(sweep.train))]
+        return list(dict.fromkeys([*self.plan.methods, *_trained_names(self.plan.train), *swept]))
+
+    def scene(self, overrides: Mapping[str, Any]) -> Any:
+        """The system with further fields overridden."""
+        default = type(self.system).config
+        changed = {name: v for name, v in vars(self.system.config).items() if getattr(default, name) != v}
+        return get(self.system.name, **{**changed, **overrides})
+
+    def train(self, scene: Any, name: str, directory: Path) -> Policy:
+        """The policy of a recipe, or with RECIPE@STAGE as it was after a stage."""
+        name, _, stage = name.partition("@")
+        recipe, run = scene.recipes[name], RunFolder(directory / "runs" / name)
+        labels = None
+        if recipe.labels is not None:
+            labels = directory / "labels" / f"{recipe.labels.count[self.plan.train_preset]}.h5"
+        self.say(f"training {name}")
+        policy = train_policy(
+            scene,
+            recipe,
+            directory=run.path,
+            preset=self.plan.train_preset,
+            seed=self.seed,
+            resume=(run.path / "run.json").exists(),
+            labels=labels,
+            report=self.training_report,
+            say=self.say,
+        )
+        return load_policy(run.path / f"policy-{stage}.msgpack") if stage else policy
+
+    def solve(self, scene: Any, names: Sequence[str], trained: Mapping[str, Policy], channels: Any, seed: int):
+        """Results of methods and of trained policies by name."""
+        results: dict[str, BatchResult] = {}
+        for name in names:
+            method = trained_method(scene, trained[name], name) if name in trained else name
+            results[name] = solve_batch(scene, method, channels, seed=seed)
+        return results
+
+
 def reproduce(
-    system: Any, directory: Path, *, preset: str, seed: int, say: Say, training_report: Callable[..., None]
-) -> tuple[list[dict[str, Any]], Path]:
-    """Run a system's reproduction and write table.json, table.md, figures and report.html.
+    system: Any,
+    directory: Path,
+    *,
+    preset: str,
+    seed: int,
+    say: Say,
+    training_report: Callable[..., None],
+    command: str = "",
+) -> tuple[list[Row], Path]:
+    """Run a system's reproduction and write table.json, table.md, table.csv, figures and report.html.
 
     Training runs lie under ``directory/runs`` and are continued if the command is repeated after a break.
 
     Returns:
         The rows of all tables (column ``scenario`` first after the method), and the page's path.
     """
-    plan = system.reproduction(preset)
+    plan = system.paper(preset)
     directory.mkdir(parents=True, exist_ok=True)
-    train = lambda scene, name, folder: _train(  # noqa: E731
-        scene, name, plan.train_preset, folder, seed, say, training_report
-    )
-    trained = {TRAINED + name: train(system, name, directory) for name in plan.train}
-    rows, sections = [], []
-    for title, overrides in plan.scenarios.items():
-        scene = get(system.name, **{**_changed(system), **overrides})
-        channels = sample_channels(scene, plan.count, seed + 1)
-        results = {}
-        for name in (*plan.methods, *trained):
-            say(f"{title}: {name}")
-            method = _trained_method(scene, name, trained[name]) if name in trained else scene.methods[name]
-            results[name] = solve_batch(scene, method, channels, seed=seed + 2)
-        here = [{"method": row["method"], "scenario": title, **row} for row in comparison_rows(scene, results)]
-        rows += here
-        sections.append(_scenario_section(scene, title, plan, here, results, directory, first=not sections))
-    sections += [_curves_section(system, curves, plan, directory, train) for curves in plan.curves]
-    for sweep in plan.sweeps:
-        found, section = _sweep_section(system, sweep, plan.sweep_count, seed + 3, directory, say, train)
+    run = _Run(system=system, plan=plan, directory=directory, seed=seed, say=say, training_report=training_report)
+    trained = {TRAINED + name: run.train(system, name, directory) for name in plan.train}
+    rows: list[Row] = []
+    sections: list[Section] = []
+    parts = [lambda t=title, o=overrides: _scenario(run, t, o, trained) for title, overrides in plan.scenarios.items()]
+    parts += [lambda c=curves: ([], _curves(run, c)) for curves in plan.curves]
+    parts += [lambda s=sweep: _sweep(run, s) for sweep in plan.sweeps]
+    for part in parts:
+        found, section = part()
         rows += found
         sections.append(section)
-    write_table(rows, directory, units=_units(system))
-    meta = {**machine_summary(), "system": system.name, "preset": preset, "seed": str(seed)}
-    page = write_report(directory / "report.html", f"wirelax reproduce {system.name}", sections, meta)
+    write_table(rows, directory, units=units_of(system))
+    about = About.of(system, command=command, seed=seed, source="drawn in the run, see the sections")
+    meta = {**machine_summary(), "preset": preset}
+    page = write_report(directory / "report.html", f"wirelax reproduce {system.name}", sections, meta, about)
     return rows, Path(page)
 
 
-def _units(system: Any) -> Mapping[str, str]:
-    return {"utility_mean": system.utility_unit, "utility_median": system.utility_unit}
+def _trained_names(names: Sequence[str]) -> list[str]:
+    return [TRAINED + name for name in names]
 
 
-def _changed(system: Any) -> Mapping[str, Any]:
-    """Configuration fields that differ from the defaults."""
-    default = get(system.name).config
-    return {name: value for name, value in vars(system.config).items() if getattr(default, name) != value}
-
-
-def _train(system: Any, name: str, preset: str, directory: Path, seed: int, say: Say, report: Callable[..., None]):
-    """The policy of a recipe, or with RECIPE@STAGE as it was after a stage."""
-    name, _, stage = name.partition("@")
-    recipe, run = system.recipes[name], directory / "runs" / name
-    say(f"training {name}")
-    policy = train_policy(
-        system,
-        recipe,
-        directory=run,
-        preset=preset,
-        seed=seed,
-        resume=(run / "run.json").exists(),
-        labels=directory / "labels" / f"{recipe.num_labels[preset]}.h5",
-        report=report,
-        say=say,
-    )
-    return load_policy(run / f"policy-{stage}.msgpack") if stage else policy
-
-
-def _trained_method(scene: Any, name: str, policy: Policy) -> Method:
-    recipe, _, _ = name.removeprefix(TRAINED).partition("@")
-    return scene.recipes[recipe].method(policy)
-
-
-def _scenario_section(scene, title, plan, rows, results, directory: Path, *, first: bool) -> Section:
+def _scenario(
+    run: _Run, title: str, overrides: Mapping[str, Any], trained: Mapping[str, Policy]
+) -> tuple[list[Row], Section]:
+    """Tables and figures of one kind of channels."""
+    plan, scene = run.plan, run.scene(overrides)
+    channels = sample_channels(scene, plan.count, run.seed + 1)
+    run.say(title)
+    results = run.solve(scene, [*plan.methods, *trained], trained, channels, run.seed + 2)
+    rows = [{"method": row["method"], "scenario": title, **row} for row in comparison_rows(scene, results)]
     items: list[FigureItem] = []
-    for number, (group, methods) in enumerate(plan.groups.items()):
-        stem = f"{_slug(title)}_{number + 1}_"
-        found = comparison_figures(scene, results, directory, stem=stem, methods=methods)
-        items += [
-            FigureItem(item.image, f"{group}. {item.caption}", item.alt)
-            for item in found
-            if "time" not in str(item.image)
-        ]
-    items += [
-        item
-        for item in comparison_figures(scene, results, directory, stem=f"{_slug(title)}_")
-        if "time" in str(item.image)
-    ]
-    text = [f"{plan.count} {title}.", *(plan.notes if first else ())]
-    if first:
-        text += [_beside_paper(figure, rows) for figure in plan.paper]
-    return Section(title=title, text=text, rows=rows, figures=items, units=_units(scene))
+    stem, order = _slug(title), run.order
+    whole = comparison_figures(
+        scene, results, run.directory, stem=f"{stem}_", order=order, only=("speed_quality", "time")
+    )
+    items += whole.values()
+    for number, (group, methods) in enumerate(plan.groups.items(), 1):
+        found = comparison_figures(
+            scene,
+            results,
+            run.directory,
+            stem=f"{stem}_{number}_",
+            methods=methods,
+            order=order,
+            only=("utility_cdf", "error_cdf"),
+        )
+        items += [FigureItem(item.image, f"{group}. {item.caption}", item.alt) for item in found.values()]
+    first = title == next(iter(plan.scenarios))
+    text = [f"{plan.count} {title}.", *((RATIO_DEFINITION, *plan.notes) if first else ())]
+    text += [_beside_paper(figure, rows) for figure in plan.paper] if first else []
+    return rows, Section(title=title, text=text, rows=rows, figures=items, units=units_of(scene))
 
 
 def _beside_paper(figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -133,98 +167,59 @@ def _beside_paper(figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:
     return f"{figure.quantity}: paper {figure.value:g} ({figure.source}), here {ours:.3g}."
 
 
-def _curves_section(system: Any, curves: Any, plan: Any, directory: Path, train: Callable[..., Any]) -> Section:
-    items = []
+def _curves(run: _Run, curves: Any) -> Section:
+    """Learning curves of recipes that are trained for them."""
     history: dict[str, dict[str, list[tuple[float, float]]]] = {metric: {} for metric in curves.metrics}
     for name in curves.recipes:
-        train(system, name, directory)
-        recipe = system.recipes[name]
-        lines = [json.loads(line) for line in (directory / "runs" / name / "metrics.jsonl").read_text().splitlines()]
-        epoch = recipe.batch_size / recipe.num_labels[plan.train_preset]
+        run.train(run.system, name, run.directory)
+        recipe = run.system.recipes[name]
+        file = run.directory / "runs" / name / "metrics.jsonl"
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        epoch = recipe.batch_size / recipe.labels.count[run.plan.train_preset]
         for metric in curves.metrics:
             history[metric][name] = [(line["step"] * epoch, line[metric]) for line in lines if metric in line]
+    items = []
     for metric, of_recipe in history.items():
         label = metric.replace("_", " ").capitalize()
         figure = figures.learning_curves(of_recipe, label, "Epoch", yscale="log")
-        path = figures.save(figure, directory / f"curves_{_slug(curves.title)}_{metric}.png")
-        items.append(FigureItem(path, f"{curves.title}: {label.lower()} over epochs.", label))
+        caption = f"{curves.title}: {label.lower()} over epochs."
+        items.append(figure_item(figure, caption, run.directory / f"curves_{_slug(curves.title)}_{metric}"))
     return Section(title=curves.title, figures=items)
 
 
-Solved = Iterator[tuple[float, Any, dict[str, BatchResult]]]
-"""Value, system and results by method."""
-
-
-def _solve_by_value(sweep: Any, scenes: Sequence[Any], title: str, count: int, seed: int, say: Say, train) -> Solved:
-    channels = None
-    for value, scene in zip(sweep.values, scenes, strict=True):
-        say(f"{title} {value:g}")
-        if channels is None or sweep.resample:
-            channels = sample_channels(scene, count, seed)
-        methods = {name: scene.methods[name] for name in sweep.methods}
-        for name in sweep.train:
-            methods[TRAINED + name] = _trained_method(scene, name, train(scene, name, value))
-        yield (
-            value,
-            scene,
-            {name: solve_batch(scene, method, channels, seed=seed) for name, method in methods.items()},
-        )
-
-
-def _solve_at_once(sweep: Any, scenes: Sequence[Any], title: str, count: int, seed: int, say: Say, train) -> Solved:
-    """All values in one batch: the field is an array of the channels."""
-    say(f"{title} {', '.join(f'{value:g}' for value in sweep.values)}")
-    drawn = sample_channels(scenes[0], count, seed)
-    channels = {name: np.concatenate([array] * len(scenes)) for name, array in drawn.items()}
-    channels[sweep.field] = np.repeat(np.asarray(sweep.values, np.float32), count)
-    results = {name: solve_batch(scenes[0], scenes[0].methods[name], channels, seed=seed) for name in sweep.methods}
-    for i, (value, scene) in enumerate(zip(sweep.values, scenes, strict=True)):
-        rows = slice(i * count, (i + 1) * count)
-        yield value, scene, {name: result.part(rows) for name, result in results.items()}
-
-
-def _sweep_section(
-    system: Any, sweep: Any, count: int, seed: int, directory: Path, say: Say, train: Callable[..., Any]
-) -> tuple[list[dict[str, Any]], Section]:
-    """Rows of the table (where sizes change) and the section of one sweep."""
-    mean: dict[str, list[float]] = defaultdict(list)
-    feasible: dict[str, list[float]] = defaultdict(list)
-    rows: list[dict[str, Any]] = []
+def _sweep(run: _Run, sweep: Any) -> tuple[list[Row], Section]:
+    """Rows of all values, and the section of one sweep."""
+    rows: list[Row] = []
+    seed, count = run.seed + 3, run.plan.sweep_count
     for line, overrides in sweep.lines.items():
-        scenes = [
-            get(system.name, **{**_changed(system), **sweep.overrides, **overrides, sweep.field: value})
-            for value in sweep.values
-        ]
-        title = f"{sweep.title}: {line}{', ' if line else ''}{sweep.field} ="
-        folder = f"{_slug(sweep.title)}-{_slug(line)}"
-        train_in = lambda scene, name, value, folder=folder: train(scene, name, directory / f"{folder}{value:g}")  # noqa: E731
-        solved = _solve_at_once if sweep.with_channels else _solve_by_value
-        for value, scene, results in solved(sweep, scenes, title, count, seed, say, train_in):
-            for name, result in results.items():
-                of = f"{name}, {line}" if line else name
-                # Infeasible channels count as 0: the mean over the others rises when only good ones are left.
-                mean[of].append(float(np.where(result.feasible, result.utility, 0.0).mean()))
-                feasible[of].append(float(result.feasible.mean()))
-            if sweep.resample:
-                rows += [
-                    {"method": row["method"], "scenario": f"{title} {value:g}", **row}
-                    for row in comparison_rows(scene, results)
-                ]
-    label = sweep.field.replace("_", " ") + (f" ({sweep.unit})" if sweep.unit else "")
-    scale, unit = prefixed_unit(max(max(line) for line in mean.values()), system.utility_unit)
-    mean = {name: [value / scale for value in line] for name, line in mean.items()}
-    quantity = f"Mean {system.utility_name.replace('_', ' ')} ({unit})"
-    items, shown = [], [("utility", mean, quantity)]
-    if min(min(line) for line in feasible.values()) < 1:
-        shown.append(("feasible", feasible, "Fraction of channels feasible"))
-    for suffix, table, ylabel in shown:
-        series = {name: (np.asarray(sweep.values), np.asarray(line)) for name, line in table.items()}
-        path = figures.save(
-            figures.lines(series, label, ylabel), directory / f"sweep_{_slug(sweep.title)}_{suffix}.png"
-        )
-        items.append(FigureItem(path, f"{sweep.title}: {ylabel.lower()} over {count} channels.", ylabel))
-    text = [f"Means over {count} channels, infeasible ones counting as 0."]
-    return rows, Section(title=sweep.title, text=text, rows=rows or None, figures=items, units=_units(system))
+        channels: Any = None
+        for value in sweep.values:
+            scene = run.scene({**sweep.overrides, **overrides, sweep.field: value})
+            run.say(f"{sweep.title}: {line}{', ' if line else ''}{sweep.field} = {value:g}")
+            if channels is None or sweep.resample:
+                channels = sample_channels(scene, count, seed)
+            folder = run.directory / f"{_slug(sweep.title)}-{_slug(line)}{value:g}"
+            trained = {TRAINED + name: run.train(scene, name, folder) for name in sweep.train}
+            results = run.solve(scene, [*sweep.methods, *trained], trained, channels, seed)
+            rows += sweep_rows(scene, sweep.field, value, results, line=line)
+    items = sweep_figures(
+        run.system,
+        sweep.field,
+        rows,
+        run.directory,
+        unit=unit_of_field(run.system.config, sweep.field),
+        stem=f"sweep_{_slug(sweep.title)}_",
+        title=sweep.title,
+    )
+    text = [f"{count} channels a value."]
+    section = Section(title=sweep.title, text=text, rows=rows, figures=list(items.values()), units=units_of(run.system))
+    named = [{"method": row["method"], "scenario": f"{sweep.title}: {_place(sweep.field, row)}", **row} for row in rows]
+    return named, section
+
+
+def _place(field: str, row: Mapping[str, Any]) -> str:
+    line = f"{row['line']}, " if row.get("line") else ""
+    return f"{line}{field} = {row[field]:g}"
 
 
 def _slug(title: str) -> str:

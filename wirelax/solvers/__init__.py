@@ -1,55 +1,63 @@
-"""Classical algorithms, each a pure function of one instance that returns a `wirelax.types.Solution`.
+"""Classical algorithms, each a pure function of one problem that returns a `wirelax.types.Solution`.
 
-Solve a batch with ``jax.vmap`` or, where the docstring says so, with ``jax.lax.map``.
+Solve a batch with ``jax.vmap`` or, where the docstring says so, with ``jax.lax.map``. One folder a problem:
+`energy_efficiency`, `noma`; `nlp` is a general interior-point method, a library of its own.
 """
 
-from wirelax.solvers.ee_problem import EnergyEfficiencyProblem, assignments, make_energy_efficiency_problem
-from wirelax.solvers.energy_efficiency import dinkelbach, energy_efficient_power, exhaustive_polish
-from wirelax.solvers.exhaustive import exhaustive_search, exhaustive_search_reference, search_with_assignments
-from wirelax.solvers.nlp import InteriorPointOptions, NonlinearProgram, interior_point, multi_start
-from wirelax.solvers.noma_joint import joint_schedule, noma_joint
-from wirelax.solvers.noma_power import noma_power
-from wirelax.solvers.noma_problem import NomaProblem, QosSimplex, Slots, make_noma_problem
-from wirelax.solvers.noma_schedule import greedy_schedule, random_schedule
-from wirelax.solvers.paus import paus
-from wirelax.solvers.power_levels import (
-    budget_corners,
-    budget_mask,
+from wirelax.solvers.energy_efficiency import (
+    PowerGrid,
+    dinkelbach,
+    efficiency_steps,
+    energy_efficiency_gradient,
+    energy_efficient_power,
+    exhaustive_polish,
+    exhaustive_search,
+    exhaustive_search_reference,
+    make_power_grid,
     power_candidates,
     power_levels,
-    power_vectors,
+    search_with_assignments,
+    strongest_assignment,
 )
-from wirelax.solvers.swap_matching import swap_deltas, swap_matching
+from wirelax.solvers.gradient import gradient_ascent
+from wirelax.solvers.nlp import InteriorPointOptions, NlpResult, NonlinearProgram, interior_point, multi_start
+from wirelax.solvers.noma import (
+    equal_power,
+    joint_schedule,
+    noma_gradient,
+    noma_joint,
+    noma_power,
+    paus,
+    swap_deltas,
+    swap_matching,
+)
 
 __all__ = [
-    "EnergyEfficiencyProblem",
     "InteriorPointOptions",
-    "NomaProblem",
+    "NlpResult",
     "NonlinearProgram",
-    "QosSimplex",
-    "Slots",
-    "assignments",
-    "budget_corners",
-    "budget_mask",
+    "PowerGrid",
     "dinkelbach",
+    "efficiency_steps",
+    "energy_efficiency_gradient",
     "energy_efficient_power",
+    "equal_power",
     "exhaustive_polish",
     "exhaustive_search",
     "exhaustive_search_reference",
-    "greedy_schedule",
+    "gradient_ascent",
     "interior_point",
     "joint_schedule",
-    "make_energy_efficiency_problem",
-    "make_noma_problem",
+    "make_power_grid",
     "multi_start",
+    "noma_gradient",
     "noma_joint",
     "noma_power",
     "paus",
     "power_candidates",
     "power_levels",
-    "power_vectors",
-    "random_schedule",
     "search_with_assignments",
+    "strongest_assignment",
     "swap_deltas",
     "swap_matching",
 ]

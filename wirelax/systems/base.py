@@ -1,261 +1,211 @@
-"""What the command line, training, comparison and reports know of a problem: the `System` protocol."""
+"""What the command line, training, comparison and reports know of a problem: the base class of all systems."""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from functools import cached_property
+from typing import Any, Literal
 
-from jaxtyping import Array, Float, PRNGKeyArray
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
 
-from wirelax.types import Allocation, Channel, Method
+from wirelax.errors import InputError
+from wirelax.problems import Problem
+from wirelax.systems.config import float_fields, override_config
+from wirelax.systems.paper import Reproduction
+from wirelax.types import Channel, Method
 
-__all__ = ["ArraySpec", "Curves", "Method", "PaperFigure", "Reproduction", "Sweep", "System"]
+__all__ = ["ArraySpec", "System", "Template"]
 
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """An array of the channel file format: its name, the axes of one instance, whether it must be there, its kind.
+    """An array of the channel file format, declared once for files, errors, help and docs.
 
-    Kinds: "gain", linear power gains; "weight", other numbers of at least 0; "flag", true or false.
+    Attributes:
+        name: in files.
+        axes: of one instance, as people call them; the batch axis comes before them.
+        description: a sentence with the unit.
+        required: whether every file has it.
+        kind: "gain", linear power gains; "weight", other numbers of at least 0; "flag", true or false.
+        sizes: axis -> the configuration field that is its length, where one is.
     """
 
     name: str
     axes: tuple[str, ...]
+    description: str = ""
     required: bool = True
     kind: Literal["gain", "weight", "flag"] = "gain"
+    sizes: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class PaperFigure:
-    """A number that a paper prints, to stand beside ours.
+class System:
+    """One resource-allocation problem with its methods.
 
-    Attributes:
-        quantity: what it is, in words.
-        value: as printed.
-        source: where it is printed.
-        method: the row of our table that answers to it.
-        column: the column of our table, or
-        reference: a method whose ``seconds_per_channel`` the method's is a percentage of.
-    """
-
-    quantity: str
-    value: float
-    source: str
-    method: str
-    column: str | None = None
-    reference: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sweep:
-    """A configuration field varied over values, for some methods.
+    A system of your own is a subclass with ``name``, ``config``, `sample`, `problem` and `methods`; everything else
+    has a default. Hand the class to `wirelax.systems.register`, which checks it.
 
     Attributes:
-        title: of the section.
-        field: of the configuration.
-        values: it takes.
-        methods: shown.
-        overrides: of other fields.
-        unit: of the field.
-        resample: channels are drawn anew for every value, as they must where it changes their size.
-        with_channels: the system also takes the field from an array of the channels, one value each, so that all
-            values are solved in one batch, compiled once; not with `resample` or `train`.
-        train: recipes trained for every value, shown as ``trained:RECIPE``; RECIPE@STAGE is the policy as it was
-            after that stage.
-        lines: label -> further overrides; where given, every method has a line for each.
+        name: what the command line calls it.
+        config: the default configuration on the class, the one in use on an instance: a frozen dataclass of
+            `wirelax.systems.bounded` fields, physical units in their names. Its floats are traced when problems are
+            made, so that a change of them compiles nothing.
+        summary: one line for listings; by default the first of the docstring.
+        objective: what is maximised, a sentence for help and reports.
+        constraints: a sentence on each, by the names of `Problem.violations`.
+        utility_name: of the objective in result files and reports, e.g. ``energy_efficiency``.
+        utility_unit: its unit.
+        arrays: of the channel files; by default what `sample` returns, all of them gains.
+        level_fields: configuration fields that a message on implausible SNRs names.
     """
-
-    title: str
-    field: str
-    values: tuple[float, ...]
-    methods: tuple[str, ...]
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    unit: str = ""
-    resample: bool = False
-    with_channels: bool = False
-    train: tuple[str, ...] = ()
-    lines: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"": {}})
-
-    def __post_init__(self) -> None:
-        """ValueError where `with_channels` meets what needs a system of its own for every value."""
-        if self.with_channels and (self.resample or self.train):
-            raise ValueError(f"sweep {self.title!r}: with_channels goes with neither resample nor train; drop one")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Curves:
-    """Losses over the epochs of the first stage of several recipes, trained in the run."""
-
-    title: str
-    recipes: tuple[str, ...]
-    metrics: tuple[str, ...] = ("loss", "held_out_loss")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reproduction:
-    """What ``wirelax reproduce`` does for a system.
-
-    Attributes:
-        count: test channels.
-        train: recipes trained in the run, as in `Sweep`; their methods are called ``trained:RECIPE``.
-        train_preset: of these recipes.
-        methods: other methods in the tables.
-        groups: title -> methods of one set of figures.
-        scenarios: title -> configuration overrides; every table is made for each.
-        sweeps: further figures.
-        sweep_count: channels of a sweep.
-        curves: learning curves.
-        paper: printed numbers.
-        notes: paragraphs for the page.
-    """
-
-    count: int
-    train: tuple[str, ...]
-    train_preset: str
-    methods: tuple[str, ...]
-    groups: Mapping[str, tuple[str, ...]]
-    scenarios: Mapping[str, Mapping[str, Any]]
-    sweeps: tuple[Sweep, ...] = ()
-    sweep_count: int = 100
-    curves: tuple[Curves, ...] = ()
-    paper: tuple[PaperFigure, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@runtime_checkable
-class System(Protocol):
-    """One resource-allocation problem. A user's own is a new class with these members and nothing else."""
 
     name: str
-    summary: str
     config: Any
-    """A frozen dataclass; physical units in the field names, ranges in the field metadata."""
-    utility_name: str
-    """Name of the objective in result files and reports, e.g. ``energy_efficiency``."""
-    utility_unit: str
-    arrays: tuple[ArraySpec, ...]
+    objective: str = ""
+    constraints: Mapping[str, str] = {}
+    utility_name: str = "utility"
+    utility_unit: str = ""
+    level_fields: tuple[str, ...] = ()
+
+    def __init__(self, config: Any = None, **overrides: Any):
+        """A system with some fields of its configuration replaced.
+
+        Raises:
+            InputError: an unknown field, a value out of range, or fields that do not go together.
+        """
+        self.config = override_config(type(self).config if config is None else config, overrides)
+        self.check()
+
+    def check(self) -> None:
+        """Raise InputError where fields of the configuration do not go together."""
+
+    @property
+    def summary(self) -> str:
+        """One line for listings."""
+        return (type(self).__doc__ or self.name).strip().splitlines()[0]
+
+    @cached_property
+    def arrays(self) -> tuple[ArraySpec, ...]:
+        """The arrays of a channel, by default as `sample` returns them."""
+        drawn = jax.eval_shape(self.sample, jax.random.key(0))
+        return tuple(
+            ArraySpec(name, tuple(f"axis {i}" for i in range(leaf.ndim)), kind="flag" if leaf.dtype == bool else "gain")
+            for name, leaf in drawn.items()
+        )
 
     def sample(self, key: PRNGKeyArray) -> Channel:
-        """One random channel."""
-        ...
+        """One random channel: arrays by name."""
+        raise NotImplementedError
+
+    def problem(self, channel: Channel) -> Problem:
+        """The optimisation problem of a channel, from the configuration's numbers as arrays."""
+        raise NotImplementedError
+
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """Every way to solve it, by name."""
+        raise NotImplementedError
+
+    @property
+    def recipes(self) -> Mapping[str, Any]:
+        """Policies that can be trained, by name: `wirelax.systems.recipe.Recipe`."""
+        return {}
+
+    def load_data(self) -> Any:
+        """Arrays that `sample` draws from (as `data`), such as a map; None where there are none."""
+        return None
+
+    @cached_property
+    def data(self) -> Any:
+        """What `load_data` gave: a pytree, handed to compiled functions as an argument."""
+        with jax.ensure_compile_time_eval():
+            return self.load_data()
+
+    def axis_lengths(self, given: Collection[str]) -> dict[str, int]:
+        """Lengths of axes that these configuration fields, which the user has set, stand for."""
+        pairs = (pair for spec in self.arrays for pair in spec.sizes.items())
+        return {axis: getattr(self.config, name) for axis, name in pairs if name in given}
+
+    def sizes_of(self, channels: Mapping[str, Any]) -> dict[str, int]:
+        """Configuration fields that the shapes of these channels (leading batch axis) set.
+
+        Raises:
+            InputError: shapes that do not go together, or that no configuration has.
+        """
+        sizes: dict[str, tuple[int, str]] = {}
+        for spec in self.arrays:
+            for place, axis in enumerate(spec.axes):
+                if axis not in spec.sizes or spec.name not in channels:
+                    continue
+                name, length = spec.sizes[axis], np.shape(channels[spec.name])[1 + place]
+                first = sizes.setdefault(name, (length, spec.name))
+                if first[0] != length:
+                    raise InputError(
+                        f"array {spec.name!r} has {length} along its axis {axis!r}, {first[1]!r} has {first[0]}; "
+                        "give arrays of the same network"
+                    )
+        return {name: length for name, (length, _) in sizes.items()}
 
     def fit(self, channels: Mapping[str, Any]) -> System:
-        """The system with the sizes of these channels (leading batch axis); ValueError where none fits."""
-        ...
+        """The system with the sizes of these channels (leading batch axis).
 
-    def features(self, channel: Channel) -> Float[Array, "..."]:
-        """What a policy sees of a channel, before standardisation."""
-        ...
-
-    def decode(self, outputs: Any, channel: Channel) -> Allocation:
-        """A feasible allocation from the outputs of a network."""
-        ...
-
-    def utility(self, allocation: Allocation, channel: Channel) -> Float[Array, ""]:
-        """The scalar to maximise."""
-        ...
-
-    def violations(self, allocation: Allocation, channel: Channel) -> Mapping[str, Float[Array, ""]]:
-        """One number a constraint, positive where it is broken, in relative units."""
-        ...
-
-    def metrics(self, allocation: Allocation, channel: Channel) -> Mapping[str, Array]:
-        """Further per-instance numbers for result files, the utility under its name among them."""
-        ...
+        Raises:
+            InputError: no configuration has them.
+        """
+        sizes = self.sizes_of(channels)
+        changed = {name: size for name, size in sizes.items() if getattr(self.config, name) != size}
+        if changed and hasattr(self.config, "scenario"):  # another scenario may have no such sizes
+            changed["scenario"] = type(self).config.scenario
+        return type(self)(self.config, **changed) if changed else self
 
     def table_columns(self, utility: Any, best: Any, arrays: Mapping[str, Any]) -> Mapping[str, float]:
         """Columns of this system in a comparison.
 
         From the utilities [batch], the best over the methods [batch], and allocations and metrics by name.
         """
-        ...
+        return {}
 
-    @property
-    def methods(self) -> Mapping[str, Method]:
-        """Every way to solve it, by name."""
-        ...
+    def paper(self, preset: str) -> Reproduction:
+        """The paper's tables and figures, at the effort of a preset.
 
-    def reproduction(self, preset: str) -> Reproduction:
-        """The paper's tables and figures, at the effort of a preset."""
-        ...
+        Raises:
+            InputError: there is nothing to reproduce.
+        """
+        raise InputError(f"{self.name} comes from no paper, so there is nothing to reproduce")
 
-    @property
-    def recipes(self) -> Mapping[str, Any]:
-        """Policies that can be trained, by name: `wirelax.training.Recipe`; empty where there are none."""
-        ...
+    def constants(self) -> dict[str, Any]:
+        """The numbers of the configuration as arrays, and `data`: what problems and channels are made from."""
+        numbers = {name: jnp.asarray(getattr(self.config, name), float) for name in float_fields(type(self).config)}
+        return {"numbers": numbers, "data": self.data}
 
-
-def bounded(
-    default: Any,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    above: float | None = None,
-    **kw: Any,
-):
-    """Dataclass field with an allowed range (`low` <= value <= `high`, value > `above`) or ``choices=(...)``."""
-    return field(default=default, metadata={"low": low, "high": high, "above": above, **kw})
+    def with_constants(self, constants: Mapping[str, Any]) -> System:
+        """This system with other numbers, unchecked, as they may be traced."""
+        bound = copy.copy(self)
+        bound.config = dataclasses.replace(self.config, **constants["numbers"])
+        vars(bound)["data"] = constants["data"]
+        return bound
 
 
-def check_config(config: Any) -> None:
-    """Raise ValueError for the first field of a configuration that is out of its range."""
-    for spec in dataclasses.fields(config):
-        value, limits = getattr(config, spec.name), spec.metadata
-        allowed = _allowed(limits)
-        if limits.get("choices") is not None:
-            good = value in limits["choices"]
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            good = (
-                value == value
-                and abs(value) != float("inf")
-                and (limits.get("low") is None or value >= limits["low"])
-                and (limits.get("high") is None or value <= limits["high"])
-                and (limits.get("above") is None or value > limits["above"])
-            )
-        else:
-            good = True
-        if not good:
-            raise ValueError(f"{spec.name} is {value!r}; allowed: {allowed}")
+class Template:
+    """A system but for its numbers: equal for all that make the same programs."""
 
+    def __init__(self, system: System):
+        self.system = system
+        traced = set(float_fields(type(system).config))
+        static = {name: value for name, value in vars(system.config).items() if name not in traced}
+        self._key = (type(system), tuple(sorted(static.items())))
 
-def _allowed(limits: Mapping[str, Any]) -> str:
-    if limits.get("choices") is not None:
-        return ", ".join(map(repr, limits["choices"]))
-    parts = [
-        text.format(limits[name])
-        for name, text in (("above", "> {}"), ("low", ">= {}"), ("high", "<= {}"))
-        if limits.get(name) is not None
-    ]
-    return " and ".join(parts) or "any finite number"
+    def __hash__(self) -> int:
+        return hash(self._key)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Template) and self._key == other._key
 
-def override_config(config: Any, overrides: Mapping[str, Any]) -> Any:
-    """A configuration with some fields replaced; strings are converted to the type of the default.
-
-    Raises:
-        ValueError: an unknown field (the message lists the valid ones), a value that does not convert, or one
-            out of range.
-    """
-    specs = {spec.name: spec for spec in dataclasses.fields(config)}
-    values = {}
-    for name, value in overrides.items():
-        if name not in specs:
-            raise ValueError(f"unknown configuration field {name!r}; valid fields: {', '.join(specs)}")
-        values[name] = _convert(name, value, getattr(config, name))
-    new = dataclasses.replace(config, **values)
-    check_config(new)
-    return new
-
-
-def _convert(name: str, value: Any, default: Any) -> Any:
-    kind = type(default)
-    try:
-        if kind is bool and isinstance(value, str):
-            return {"true": True, "1": True, "false": False, "0": False}[value.lower()]
-        if kind is int and isinstance(value, float) and not value.is_integer():
-            raise ValueError
-        return kind(value)
-    except (TypeError, ValueError, KeyError):
-        raise ValueError(f"{name} is {value!r}; wanted a value of type {kind.__name__}") from None
+    def bind(self, constants: Mapping[str, Any]) -> System:
+        """The system with these numbers."""
+        return self.system.with_constants(constants)

@@ -73,11 +73,12 @@ def _make_chunk(
         batch_key, loss_key = jax.random.split(jax.random.fold_in(key, state.step))
         batch = source.draw(data, batch_key)
         new, _, metrics = take_step(objective, optimizer, state, batch, loss_key)
-        seen = (metrics["loss"], metrics["gradient_norm"], new.policy.params, new.multipliers)
-        return new, (metrics, _all_finite(seen))
+        return new, (metrics, jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"]))
 
     def chunk(state: TrainState, data: Any, key: PRNGKeyArray):
         state, (metrics, finite) = jax.lax.scan(lambda s, _: step(s, data, key), state, None, length=length)
+        # Weights that broke earlier show in the loss of the next step; those of the last step must be looked at.
+        finite = finite.at[-1].set(finite[-1] & _all_finite((state.policy.params, state.multipliers)))
         return state, {**jax.tree.map(jnp.mean, metrics), **evaluate(state.policy, data)}, finite
 
     return jax.jit(chunk, donate_argnums=0)

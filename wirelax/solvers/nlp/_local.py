@@ -36,14 +36,6 @@ class Local(NamedTuple):
     g: Array
     jac_c: Array
     jac_g: Array
-    size_c: Array
-    """What violations of c are relative to: the terms of a row, |J| |x|, at least 1 before scaling."""
-    size_g: Array
-
-    @property
-    def violation(self) -> Array:
-        """Largest relative violation of a constraint."""
-        return jnp.maximum(largest(self.c / self.size_c), largest(jnp.minimum(self.g, 0.0) / self.size_g))
 
     @property
     def finite(self) -> Array:
@@ -88,19 +80,18 @@ class Scaled:
 
     def local(self, x: Array, packed: tuple[Any, Scales]) -> Local:
         """Values and derivatives at a point."""
-        _, scales = packed
-        c = self.equality(x, packed)
-        jac_c = jax.jacrev(self.equality)(x, packed)
-        jac_g = self.structure.jacobian(self.inequality, x, packed)
         return Local(
             gradient=jax.grad(self.objective)(x, packed),
-            c=c,
+            c=self.equality(x, packed),
             g=self.inequality(x, packed),
-            jac_c=jac_c,
-            jac_g=jac_g,
-            size_c=jnp.maximum(scales.c, jnp.sum(jnp.abs(jac_c * x), axis=1)),
-            size_g=jnp.maximum(scales.g, self.structure.apply(jnp.abs(jac_g), jnp.abs(x))),
+            jac_c=jax.jacrev(self.equality)(x, packed),
+            jac_g=self.structure.jacobian(self.inequality, x, packed),
         )
+
+    def sizes(self, x: Array, local: Local, scales: Scales) -> tuple[Array, Array]:
+        """What violations of both kinds are relative to: the terms of a row, |J| |x|, at least 1 before scaling."""
+        of_g = self.structure.apply(jnp.abs(local.jac_g), jnp.abs(x))
+        return jnp.maximum(scales.c, jnp.sum(jnp.abs(local.jac_c * x), axis=1)), jnp.maximum(scales.g, of_g)
 
     def hessian(self, x: Array, y: Array, z: Array, packed: tuple[Any, Scales]) -> Array:
         """Hessian of the Lagrangian, as the structure stores it."""

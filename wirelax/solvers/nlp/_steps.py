@@ -39,6 +39,9 @@ class Iterate(NamedTuple):
     s: Array
     y: Array
     z: Array
+    size_c: Array
+    """What violations of equalities, and of inequalities, are relative to, see `Scaled.sizes`."""
+    size_g: Array
     barrier: Array
     damping: Array
     """Multiple of the identity added to the Hessian in the next factorisation."""
@@ -85,8 +88,13 @@ def _error(
     """
     slope = jnp.maximum(jnp.abs(stationarity(structure, local, it)) - rounding, 0.0)
     dual = jnp.maximum(largest(slope), largest(it.s * it.z - barrier))
-    primal = jnp.maximum(largest(local.c / local.size_c), largest((local.g - it.s) / local.size_g))
+    primal = jnp.maximum(largest(local.c / it.size_c), largest((local.g - it.s) / it.size_g))
     return jnp.maximum(dual / _dual_scale(it), primal)
+
+
+def _violation(local: Local, it: Iterate) -> Array:
+    """Largest relative violation of a constraint."""
+    return jnp.maximum(largest(local.c / it.size_c), largest(jnp.minimum(local.g, 0.0) / it.size_g))
 
 
 def _beyond_rounding(structure: Structure, local: Local, it: Iterate, barrier: Array | float) -> Array:
@@ -153,7 +161,12 @@ def _advance(it: Iterate, step: Iterate, size: Array) -> Iterate:
 
 
 def _step(
-    program: Scaled, it: Iterate, local: Local, args: Any, tolerance: float, options: InteriorPointOptions
+    program: Scaled,
+    it: Iterate,
+    local: Local,
+    args: tuple[Any, Scales],
+    tolerance: float,
+    options: InteriorPointOptions,
 ) -> tuple[Iterate, Local]:
     """One factorisation: a Newton step, or a heavier damping where that is no descent or no size fits."""
     structure, floor = program.structure, tolerance / 10
@@ -176,19 +189,23 @@ def _step(
     )
     moved, at_moved = jax.tree.map(lambda leaf: jnp.where(halved, leaf[0], leaf[1]), (pair, locals_))
 
-    taken = good & (halved | (size > 0))
     scale = jnp.maximum(largest(hessian), 1e-8)
+    number = jnp.isfinite(scale)
+    taken = good & number & (halved | (size > 0))
     lighter = jnp.where(it.damping > DAMPING_OFF * scale, DAMPING_DOWN * it.damping, 0.0)
     heavier = jnp.maximum(DAMPING_UP * it.damping, DAMPING_FIRST * scale)
     moved, kept = moved._replace(penalty=penalty, damping=lighter), it._replace(damping=heavier)
     new, at_new = jax.tree.map(lambda a, b: jnp.where(taken, a, b), (moved, at_moved), (kept, local))
-    number = jnp.isfinite(scale)
     stalled = ~taken & ((heavier > DAMPING_MAX * scale) | ~number)
     finite = it.finite & (number | (it.iterations > 0))
-    return new._replace(iterations=it.iterations + 1, finite=finite, stalled=stalled), at_new
+    size_c, size_g = program.sizes(new.x, at_new, args[1])
+    new = new._replace(size_c=size_c, size_g=size_g, iterations=it.iterations + 1, finite=finite, stalled=stalled)
+    return new, at_new
 
 
-def _init(structure: Structure, local: Local, start: Array, options: InteriorPointOptions) -> Iterate:
+def _init(
+    structure: Structure, local: Local, start: Array, sizes: tuple[Array, Array], options: InteriorPointOptions
+) -> Iterate:
     """Slacks at the constraints where they hold, which linear ones do ever after, else off the boundary.
 
     The multipliers of equalities are a least-squares fit.
@@ -203,7 +220,7 @@ def _init(structure: Structure, local: Local, start: Array, options: InteriorPoi
         y = jnp.where(largest(fitted) < 1e3, fitted, 0.0)
     zero, one = jnp.zeros((), dtype), jnp.ones((), dtype)
     count, barrier = jnp.zeros((), jnp.int32), options.barrier * one
-    return Iterate(start, s, y, z, barrier, zero, one, count, local.finite, (local.g == -jnp.inf).any())
+    return Iterate(start, s, y, z, *sizes, barrier, zero, one, count, local.finite, (local.g == -jnp.inf).any())
 
 
 def _status(it: Iterate, violation: Array, converged: Array, options: InteriorPointOptions) -> Array:
@@ -225,10 +242,8 @@ def _begin(program: Scaled, start: Array, args: Any, options: InteriorPointOptio
         g=local.g * scales.g,
         jac_c=local.jac_c * scales.c[:, None],
         jac_g=program.structure.scale_rows(local.jac_g, scales.g),
-        size_c=local.size_c * scales.c,
-        size_g=local.size_g * scales.g,
     )
-    it = _init(program.structure, local, start, options)
+    it = _init(program.structure, local, start, program.sizes(start, local, scales), options)
     return it._replace(finite=it.finite & known.all() & jnp.isfinite(value)), local, scales
 
 
@@ -239,7 +254,9 @@ def solve(program: NonlinearProgram, start: Array, args: Any, options: InteriorP
     it, local, scales = _begin(scaled, start, args, options)
 
     def converged(local: Local, it: Iterate) -> Array:
-        return (_beyond_rounding(structure, local, it, 0.0) <= tolerance) & (local.violation <= options.feasibility)
+        return (_beyond_rounding(structure, local, it, 0.0) <= tolerance) & (
+            _violation(local, it) <= options.feasibility
+        )
 
     def go_on(state: tuple[Iterate, Local]) -> Array:
         it, local = state
@@ -250,7 +267,7 @@ def solve(program: NonlinearProgram, start: Array, args: Any, options: InteriorP
 
     it, local = jax.lax.while_loop(go_on, body, (it, local))
     number = lambda size: jnp.where(jnp.isnan(size), jnp.inf, size)  # noqa: E731
-    residual, violation = number(_error(structure, local, it, 0.0)), number(local.violation)
+    residual, violation = number(_error(structure, local, it, 0.0)), number(_violation(local, it))
     status = _status(it, violation, converged(local, it), options)
     absent = scaled.absent(it.x, args)
     y = jnp.where(it.finite, it.y * scales.c / scales.f, 0.0)

@@ -15,21 +15,22 @@ from wirelax.units import db_to_linear
 __all__ = ["bs_positions_m", "sample_triangle", "vary_path_gain"]
 
 
-def bs_positions_m(config: HetNetConfig) -> Float[np.ndarray, "bs 2"]:
+def bs_positions_m(config: HetNetConfig) -> Float[Array, "bs 2"]:
     """The macro at the origin and the micros around it, the first two closing an equilateral triangle."""
     with jax.ensure_compile_time_eval():
-        ring = np.asarray(hexagonal_grid(1, config.inter_site_distance_m))[1:]
+        ring = np.asarray(hexagonal_grid(1, 1.0))[1:]
     if config.num_micro > len(ring):
         angle = 2 * np.pi * np.arange(config.num_micro) / config.num_micro
-        ring = config.inter_site_distance_m * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+        ring = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     order = np.argsort(np.round(np.arctan2(ring[:, 1], ring[:, 0]) % (2 * np.pi), 6))
-    return np.concatenate([np.zeros((1, 2)), ring[order][: config.num_micro]])
+    sites = np.concatenate([np.zeros((1, 2)), ring[order][: config.num_micro]])
+    return config.inter_site_distance_m * jnp.asarray(sites)
 
 
 def sample_triangle(config: HetNetConfig, *, key: PRNGKeyArray) -> Float[Array, "subchannel user bs"]:
     """Power gains of one drop: uniform user distances, 3GPP path loss over 3-D distance, Rayleigh fading."""
     drop_key, fading_key = jax.random.split(key)
-    sites = jnp.asarray(bs_positions_m(config))
+    sites = bs_positions_m(config)
     users = uniform_distance_drop(sites, config.users_per_bs, config.max_user_distance_m, key=drop_key)
     height = config.bs_height_m - config.user_height_m
     lift = lambda points, z: jnp.concatenate([points, jnp.full((len(points), 1), z)], axis=-1)  # noqa: E731

@@ -1,97 +1,75 @@
-"""Every way to solve the HetNet problem, by name."""
+"""Methods of the HetNet system: solvers, heuristics, and its policies with the weights that come with the package."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
-from wirelax.policies import load_shipped
-from wirelax.solvers.energy_efficiency import dinkelbach, exhaustive_polish
-from wirelax.solvers.exhaustive import exhaustive_search
-from wirelax.systems.hetnet_ee.policy_methods import Mode, policy_method, solution_of
-from wirelax.systems.hetnet_ee.recipes import recipes
-from wirelax.types import Channel, Method, Solution
+from wirelax.solvers import energy_efficiency as solvers
+from wirelax.systems.hetnet_ee.catalogue import METHODS
+from wirelax.systems.hetnet_ee.policy import BestAssignment
+from wirelax.systems.policies import shipped_method
+from wirelax.types import Method, Solution
 
-if TYPE_CHECKING:
-    from wirelax.systems.hetnet_ee.system import HetNetEE
+__all__ = ["method", "policy"]
 
-__all__ = ["methods"]
 
-# method: (weights file, mode, summary)
-_SHIPPED: dict[str, tuple[str, Mode, str]] = {
-    "dnn": ("dnn", "class", "paper 1's DNN, supervised on 20,000 labels"),
-    "cnn": ("cnn", "class", "paper 1's CNN, supervised on 20,000 labels"),
-    "dnn+ee": ("dnn+ee", "class", "that DNN fine-tuned on the energy efficiency of the same channels"),
-    "cnn+ee": ("cnn+ee", "class", "that CNN fine-tuned on the energy efficiency of the same channels"),
-    "dnn+ee+best-of-8": ("dnn+ee", "best", "dnn+ee, all assignments scored by the kernels"),
-    "cnn+ee+best-of-8": ("cnn+ee", "best", "cnn+ee, all assignments scored by the kernels"),
-    "equivariant": ("equivariant", "best", "permutation-equivariant network, all assignments scored"),
-    "equivariant+refine": ("equivariant", "refine", "equivariant, then 8 closed-form power steps"),
+def _exhaustive(grid: solvers.PowerGrid, problem: Any, key: PRNGKeyArray) -> Solution:
+    return solvers.exhaustive_search(problem, grid)
+
+
+def _polish(grid: solvers.PowerGrid, problem: Any, key: PRNGKeyArray) -> Solution:
+    return solvers.exhaustive_polish(problem, grid)
+
+
+def _dinkelbach(state: None, problem: Any, key: PRNGKeyArray) -> Solution:
+    return solvers.dinkelbach(problem)
+
+
+def _gradient(state: None, problem: Any, key: PRNGKeyArray) -> Solution:
+    return solvers.energy_efficiency_gradient(problem, key=key)
+
+
+def _max_power(state: None, problem: Any, key: PRNGKeyArray) -> Solution:
+    return solvers.max_power(problem, key=key)
+
+
+def _random_power(state: None, problem: Any, key: PRNGKeyArray) -> Solution:
+    return solvers.random_power(problem, key=key)
+
+
+_SOLVERS: dict[str, tuple[Any, Any]] = {
+    "exhaustive": (_exhaustive, "map"),
+    "exhaustive+polish": (_polish, "map"),
+    "dinkelbach": (_dinkelbach, "map"),
+    "gradient": (_gradient, "vmap"),
+    "max-power": (_max_power, "vmap"),
+    "random-power": (_random_power, "vmap"),
 }
+GRADIENT_CHUNK = 64
 
 
-def _random_assignment(system: HetNetEE, key: PRNGKeyArray) -> Array:
-    """One of the valid assignments, uniformly."""
-    candidates = jnp.asarray(system.assignments)
-    return candidates[jax.random.randint(key, (), 0, len(candidates))]
-
-
-def _max_power(system: HetNetEE):
-    def solve(state: Any, channel: Channel, key: PRNGKeyArray) -> Solution:
-        shape = (system.config.num_bs, system.config.num_subchannels)
-        power_w = jnp.broadcast_to(jnp.asarray(system.max_power_w)[:, None] / shape[1], shape)
-        return solution_of(system, channel, _random_assignment(system, key), power_w)
-
-    return solve
-
-
-def _random_power(system: HetNetEE):
-    def solve(state: Any, channel: Channel, key: PRNGKeyArray) -> Solution:
-        assignment_key, power_key = jax.random.split(key)
-        shape = (system.config.num_bs, system.config.num_subchannels)
-        fraction = jax.random.uniform(power_key, shape)
-        fraction = fraction / jnp.maximum(fraction.sum(1, keepdims=True), 1.0)
-        power_w = fraction * jnp.asarray(system.max_power_w)[:, None]
-        return solution_of(system, channel, _random_assignment(system, assignment_key), power_w)
-
-    return solve
-
-
-def methods(system: HetNetEE) -> Mapping[str, Method]:
-    """Solvers, heuristics and the shipped policies that fit the sizes of `system`."""
+def method(system: Any, name: str) -> Method:
+    """A solver or a heuristic; the power grid is the state of those that search one."""
+    solve, over = _SOLVERS[name]
     config = system.config
-    grid = {"levels": config.power_levels, "range_db": config.level_range_db, "spacing": config.level_spacing}
-    solver = lambda function, **kw: lambda state, channel, key: function(system.problem(channel), **kw)  # noqa: E731
-    found = [
-        Method(
-            "exhaustive",
-            "every assignment and every power vector of the grid",
-            solver(exhaustive_search, **grid),
-            over="map",
-        ),
-        Method(
-            "exhaustive+polish",
-            "then continuous ascent: the benchmark",
-            solver(exhaustive_polish, **grid),
-            over="map",
-        ),
-        Method(
-            "dinkelbach",
-            "continuous ascent from flat powers, every assignment",
-            solver(dinkelbach),
-            over="map",
-        ),
-        Method("max-power", "full budgets, even split, random assignment", _max_power(system)),
-        Method("random-power", "uniform powers within the budgets, random assignment", _random_power(system)),
-    ]
-    table = {method.name: method for method in found}
-    known = recipes(system)
-    for name, (weights, mode, summary) in _SHIPPED.items():
-        load = partial(load_shipped, system.name, weights)
-        table[name] = policy_method(system, name, summary, known[weights].network, load, mode)
-    return table
+
+    def grid() -> solvers.PowerGrid:
+        return solvers.make_power_grid(
+            config.num_subchannels, config.power_levels, config.level_range_db, config.level_spacing
+        )
+
+    load = grid if solve in (_exhaustive, _polish) else lambda: None
+    chunk = GRADIENT_CHUNK if name == "gradient" else None
+    return Method(name, METHODS[name].summary, solve, load=load, over=over, chunk=chunk, exact=name == "exhaustive")
+
+
+def policy(system: Any, name: str) -> Method:
+    """A policy with the weights that come with the package, perhaps with all assignments scored."""
+    recipe = system.recipes[name.removesuffix("+best-of-8")]
+    spec = recipe.spec
+    if name.endswith("+best-of-8"):
+        spec = replace(spec, head=BestAssignment(spec.head.bounds))
+    return shipped_method(system, name, METHODS[name].summary, recipe, spec=spec)

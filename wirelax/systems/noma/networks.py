@@ -16,7 +16,7 @@ __all__ = ["NomaDNN", "NomaEquivariant"]
 
 
 class NomaDNN(nn.Module):
-    """Paper 2's network: three dense layers with ReLU, as many inputs and outputs as pairs.
+    """The paper's network: three dense layers with ReLU, as many inputs and outputs as pairs.
 
     The gap of every user to the strongest one of its subchannel, times a learnt slope, is added to the outputs: with
     any schedule at the input, dense layers alone take far more data to tell strong from weak users than there are
@@ -25,9 +25,6 @@ class NomaDNN(nn.Module):
     With `floor` every user gets some power on top, about what R_min takes: a learnt share of the power of the
     stronger users, against interference, and a learnt power that grows as its gain falls, against noise. A softmax
     alone gives weak users powers that are wrong by orders of magnitude, of which the sum rate feels nothing.
-
-    The variable "dual" / "min_rate" is the log multiplier of R_min in primal-dual training; the output does not
-    depend on it.
     """
 
     hidden: Sequence[int] = (200, 80, 80)
@@ -39,7 +36,6 @@ class NomaDNN(nn.Module):
     @nn.compact
     def __call__(self, features: Float[Array, "subchannel user"]) -> Float[Array, "subchannel user"]:
         """Logits of all pairs."""
-        self.variable("dual", "min_rate", jnp.zeros, ())
         slope = jnp.exp(self.param("log_slope", nn.initializers.constant(math.log(self.first_slope)), ()))
         gap = features - features.max(-1, keepdims=True)
         logits = MLP(self.hidden, features.size)(features.reshape(-1)).reshape(features.shape) + slope * gap
@@ -70,7 +66,6 @@ class NomaEquivariant(nn.Module):
     @nn.compact
     def __call__(self, features: Float[Array, "subchannel user"]) -> Float[Array, "subchannel user"]:
         """Logits, 0 for all but the `slots` strongest of a subchannel."""
-        self.variable("dual", "min_rate", jnp.zeros, ())
         size = min(self.slots, features.shape[1])
         strongest, user = jax.lax.top_k(features, size)
         strongest = jnp.pad(strongest, ((0, 0), (0, self.slots - size)), constant_values=features.min())

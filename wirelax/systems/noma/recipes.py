@@ -1,38 +1,41 @@
-"""How the NOMA policies are trained: paper 2's supervised training, and what goes beyond it."""
+"""How the NOMA policies are trained: the paper's supervised training, and what goes beyond it."""
 
 from __future__ import annotations
 
-import dataclasses
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, PRNGKeyArray
 
-from wirelax.batching import OverCores, map_chunks
-from wirelax.policies import Standardiser
-from wirelax.solvers.noma_power import CHUNK, noma_power
-from wirelax.systems.noma.channel import sample_mixed
-from wirelax.systems.noma.config import Head
+from wirelax.policies import PolicySpec, PolicyState
+from wirelax.problems import NomaProblem
+from wirelax.solvers.noma import CHUNK, noma_power
+from wirelax.systems.noma.catalogue import RECIPES
 from wirelax.systems.noma.networks import NomaDNN, NomaEquivariant
-from wirelax.systems.noma.policy_methods import policy_method
-from wirelax.training.batches import fresh, held_out_rows, rows
-from wirelax.training.loop import LoopConfig
-from wirelax.training.recipe import Recipe, Stage
-from wirelax.types import Channel
+from wirelax.systems.noma.policy import Head, Powers, schedule_features
+from wirelax.systems.noma.system import Noma, sample_mixed
+from wirelax.systems.recipe import Labels, Recipe, Stage, fresh_problems, labelled_rows
+from wirelax.training import (
+    Evaluation,
+    LoopConfig,
+    Objective,
+    ScalarMultipliers,
+    Source,
+    Term,
+    held_out_rows,
+    instance_objective,
+    primal_dual,
+    supervised_objective,
+    weighted,
+)
 
-if TYPE_CHECKING:
-    from wirelax.systems.noma.system import Noma
+__all__ = ["recipe"]
 
-__all__ = ["recipes"]
-
-LABEL_STREAM = 0x1ABE15
-"""Folded into the key of labels, so that no seed of test channels repeats them."""
 RATE_SCALE = 0.1
 """Sum rates of tens of bit/s/Hz as losses of order 1."""
 TARGET_MARGIN = 1.2
@@ -43,113 +46,70 @@ FIRST_MULTIPLIER = 10.0
 HELD_OUT = 0.1
 """Fraction of the labels that is never trained on."""
 OTHER_SIZES = ((10, 30), (25, 20))
-"""Subchannels and users that the equivariant network also sees: paper 2's largest."""
+"""Subchannels and users that the equivariant network also sees: the paper's largest."""
+BATCH = 128
 
 
-def make_labels(
-    system: Noma,
-    count: int,
-    seed: int,
-    *,
-    only_source: bool = False,
-    report: Callable[[str], None] = lambda line: None,
-) -> tuple[dict[str, np.ndarray], dict[str, Any], dict[str, Any]]:
-    """Channels, schedules between random and greedy, and their powers by interior point."""
-    source = {"system": system.name, "config": dataclasses.asdict(system.config), "seed": seed, "count": count}
-    if only_source:
-        return {}, source, {}
-    report(f"labelling {count} channels by interior point")
-    stream = jax.random.fold_in(jax.random.key(seed), LABEL_STREAM)
-    keys = jax.vmap(lambda i: jax.random.fold_in(stream, i))(jnp.arange(count))
-    channels = jax.jit(jax.vmap(lambda key: sample_mixed(system.config, system.munich, key=key)))(keys)
-
-    def label(pair: tuple[Channel, PRNGKeyArray]) -> tuple[Array, Array]:
-        channel, key = pair
-        problem = system.problem(channel)
-        slots = problem.slots(channel["assignment"])
-        found = noma_power(problem, slots, starts=1, key=key)
-        return slots.scatter(found.allocation["power_w"], problem.num_users), found.feasible
-
-    run = OverCores.compile(lambda batch: map_chunks(label, batch, CHUNK), (channels, keys))
-    began = time.perf_counter()
-    power_w, feasible = run((channels, keys))
-    notes = {
-        "labels_per_second": count / (time.perf_counter() - began),
-        "infeasible": int(count - feasible.sum()),
-    }
-    report(f"{notes['labels_per_second']:,.0f} labels a second, {notes['infeasible']} schedules cannot meet R_min")
-    return {name: np.asarray(array) for name, array in {**channels, "power_w": power_w}.items()}, source, notes
+def _label(problem: NomaProblem, key: PRNGKeyArray) -> dict[str, Array]:
+    """Powers by interior point."""
+    found = noma_power(problem, starts=1, key=key)
+    return {"power_w": found.allocation["power_w"], "solved": found.feasible}
 
 
-class _Losses:
-    """The losses of the NOMA recipes for one network and its feature statistics."""
+def _notes(problems: NomaProblem, labels: Mapping[str, Array]) -> dict[str, Any]:
+    return {"infeasible": int(np.size(labels["solved"]) - np.sum(labels["solved"]))}
 
-    def __init__(self, system: Noma, network: Any, standardise: Standardiser, head: Head):
-        self.system, self.network, self.standardise, self.head = system, network, standardise, head
 
-    def _power(self, system: Noma, params: Any, channel: Channel) -> Array:
-        outputs = self.network.apply(params, self.standardise(system.features(channel)))
-        return system.power(outputs, channel, self.head)
+@dataclass(frozen=True)
+class _ShareError:
+    """Squared error of the shares of P_c, eq. (12)."""
 
-    def _error(self, params: Any, batch: Mapping[str, Array]) -> Array:
-        """Squared error of the shares of P_c, eq. (12), mean over the batch."""
+    head: Powers
 
-        def one(row: Mapping[str, Array]) -> Array:
-            error = self._power(self.system, params, row) - row["power_w"]
-            return jnp.square(error / self.system.total_power_w).sum()
+    def __call__(self, outputs: Array, problem: NomaProblem, label: Mapping[str, Array]) -> Array:
+        error = self.head.shares(outputs, problem) - label["power_w"] / problem.total_power_w
+        return jnp.square(error).sum()
 
-        return jax.vmap(one)(batch).mean()
 
-    def supervised(self, params: Any, batch: Mapping[str, Array], key: PRNGKeyArray):
-        """Squared error on a batch of labels."""
-        return self._error(params, batch), {}
+@dataclass(frozen=True)
+class _SumRate:
+    """Minus the sum rate through the kernels; the mean log shortfall from R_min is the constraint."""
 
-    def held_out(self, params: Any, labels: Mapping[str, Array]) -> Mapping[str, Array]:
-        """The same on the labels that are held out."""
-        return {"held_out_loss": self._error(params, held_out_rows(labels, HELD_OUT))}
+    head: Powers
 
-    def _rate_and_shortfall(self, system: Noma, params: Any, channel: Channel) -> tuple[Array, Array, Array]:
-        """Sum rate, mean log shortfall from R_min, fraction of pairs below R_min."""
-        problem, assignment = system.problem(channel), channel["assignment"]
-        rates = problem.rates(assignment, self._power(system, params, channel))
-        reachable = problem.simplex(problem.slots(assignment)).feasible
-        count = jnp.maximum(assignment.sum(), 1)
-        target = max(system.config.min_rate, 1e-9)
+    def __call__(self, outputs: Array, problem: NomaProblem, key: PRNGKeyArray) -> Evaluation:
+        power_w = self.head.shares(outputs, problem) * problem.total_power_w
+        rates = problem.rates({"assignment": problem.schedule, "power_w": power_w})
+        counted = problem.schedule & problem.simplex(problem.slots()).feasible
+        count = jnp.maximum(problem.schedule.sum(), 1)
+        target = jnp.maximum(problem.min_rate, 1e-9)
         short = jax.nn.relu(jnp.log(TARGET_MARGIN * target / jnp.maximum(rates, 1e-20)))
-        mean = lambda v: jnp.where(assignment & reachable, v, 0.0).sum() / count  # noqa: E731
-        return rates.sum(), mean(short), mean(rates < target)
-
-    def rate(self, params: Any, batch: tuple[Channel, ...], key: PRNGKeyArray, *, constrained: bool = False):
-        """Minus the sum rate through the kernels; with R_min as a constraint, its multiplier trained against it."""
-        loss, metrics = 0.0, {}
-        dual = params["dual"]["min_rate"]
-        multiplier = FIRST_MULTIPLIER * jnp.exp(jax.lax.stop_gradient(dual))
-        for system, channels in zip(self._systems(), batch, strict=True):
-            measure = jax.vmap(partial(self._rate_and_shortfall, system, params))
-            rate, short, below = (value.mean() for value in measure(channels))
-            loss -= RATE_SCALE * rate
-            if constrained:
-                # Clipped: the first, large shortfalls would set Adam's scale for thousands of steps.
-                excess = jnp.clip(jax.lax.stop_gradient(short) / ACCEPTED_SHORTFALL - 1, -1, 1)
-                ascent = -dual * excess
-                loss += multiplier * short + ascent - jax.lax.stop_gradient(ascent)
-            metrics = metrics or {"sum_rate": rate, "violated_pairs": below, "multiplier": multiplier}
-        return loss, metrics
-
-    def _systems(self) -> tuple[Noma, ...]:
-        return _sizes(self.system) if isinstance(self.network, NomaEquivariant) else (self.system,)
+        mean = lambda v: jnp.where(counted, v, 0.0).sum() / count  # noqa: E731
+        metrics = {"sum_rate": rates.sum(), "violated_pairs": mean(rates < target)}
+        return Evaluation(-RATE_SCALE * rates.sum(), {"min_rate": mean(short)}, metrics)
 
 
-def _sizes(system: Noma) -> tuple[Noma, ...]:
-    """The system, and the same at the sizes that the equivariant network also sees."""
-    if system.config.scenario != "rayleigh":
-        return (system,)
-    others = [type(system)(dataclasses.replace(system.config, num_subchannels=n, num_users=m)) for n, m in OTHER_SIZES]
-    return (system, *others)
+def _constrained(objective: Objective, learning_rate: float = 1e-3) -> Objective:
+    multipliers = ScalarMultipliers(first=FIRST_MULTIPLIER, slack=ACCEPTED_SHORTFALL, unit=ACCEPTED_SHORTFALL)
+    return primal_dual(objective, multipliers, optimizer=optax.adam(learning_rate))
 
 
-def _draw(systems: tuple[Noma, ...], key: PRNGKeyArray) -> tuple[Channel, ...]:
-    return tuple(sample_mixed(system.config, system.munich, key=key) for system in systems)
+def _all_sizes(system: Noma, objective: Objective) -> tuple[Objective, Source]:
+    """The objective at the sizes that the equivariant network also sees, and problems of all of them."""
+    sizes = {"own": system}
+    if system.config.scenario == "rayleigh":
+        for n, m in OTHER_SIZES:
+            sizes[f"{n}x{m}"] = Noma(replace(system.config, num_subchannels=n, num_users=m))
+    sources = {name: fresh_problems(of, BATCH // len(sizes), sample_mixed) for name, of in sizes.items()}
+
+    def draw(data: Any, key: PRNGKeyArray) -> dict[str, NomaProblem]:
+        keys = jax.random.split(key, len(sources))
+        return {name: source.draw(data, k) for (name, source), k in zip(sources.items(), keys, strict=True)}
+
+    def unconstrained(policy: PolicyState, batch: Any, key: PRNGKeyArray) -> Evaluation:
+        return objective(policy, batch, key)._replace(constraints={})  # each term would bring the same names
+
+    return weighted(**{name: Term(objective=unconstrained, part=name) for name in sizes}), Source(draw)
 
 
 _LABELS = {"smoke": 256, "quick": 10000, "paper": 20000}
@@ -171,92 +131,73 @@ _CURVE_STEPS = {"smoke": 100, "quick": 2000, "paper": 40000}
 class _Plan:
     """What tells the recipes apart."""
 
-    name: str
-    summary: str
-    network: Any
+    network: Any = field(default_factory=NomaDNN)
     fine_tuned: Literal["sum-rate", "primal-dual"] | None = None
     steps: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: _STEPS)
     batch: int = 50
     learning_rate: float = 1e-3
     head: Head = "split"
+    sizes: tuple[str, ...] = ("num_subchannels", "num_users")
     shared_statistics: bool = False
 
 
-def _recipe(system: Noma, plan: _Plan) -> Recipe:
-    def stages(preset: str, standardise: Standardiser, seed: int) -> list[Stage]:
-        losses = _Losses(system, plan.network, standardise, plan.head)
-        systems = _sizes(system) if isinstance(plan.network, NomaEquivariant) else (system,)
-        draw = fresh(partial(_draw, systems), 128 // len(systems))
-
-        def loop(index: int, name: str, **options: Any) -> LoopConfig:
-            steps = plan.steps[preset][name]
-            every = max(steps // 1000 * 100, 100)
-            return LoopConfig(steps=steps, seed=seed + index, checkpoint_every=every, **options)
-
-        supervised = Stage(
-            name="supervised",
-            loss=losses.supervised,
-            batches=rows(plan.batch, HELD_OUT),
-            loop=loop(0, "supervised", optimizer="rmsprop", learning_rate=plan.learning_rate),
-            evaluate=losses.held_out,
-        )
-        if not plan.fine_tuned:
-            return [supervised]
-        finer = Stage(
-            name=plan.fine_tuned,
-            loss=partial(losses.rate, constrained=plan.fine_tuned == "primal-dual"),
-            batches=draw,
-            loop=loop(1, plan.fine_tuned, learning_rate=1e-3, warmup_steps=50),
-        )
-        return [supervised, finer]
-
-    return Recipe(
-        name=plan.name,
-        summary=plan.summary,
-        network=plan.network,
-        num_labels=_LABELS,
-        make_labels=partial(make_labels, system),
-        stages=stages,
-        method=lambda policy: policy_method(system, plan.name, plan.summary, plan.network, lambda: policy, plan.head),
-        shared_statistics=plan.shared_statistics,
-        batch_size=plan.batch,
-    )
-
-
-def recipes(system: Noma) -> Mapping[str, Recipe]:
-    """Policies of the NOMA system that can be trained, by name."""
-    network = NomaDNN()
+def _plan(system: Noma, name: str) -> _Plan:
     curve = {preset: {"supervised": steps} for preset, steps in _CURVE_STEPS.items()}
-    plans = [
-        _Plan(name="dnn", summary="paper 2's DNN, supervised on interior-point labels", network=network),
-        _Plan(name="dnn+rate", summary="that DNN fine-tuned on the sum rate", network=network,
-              fine_tuned="sum-rate"),
-        _Plan(name="dnn+qos", summary="that DNN with learnt floors, fine-tuned with R_min by primal-dual",
-              network=NomaDNN(floor=True), fine_tuned="primal-dual"),
-        _Plan(
-            name="dnn+simplex",
-            summary="that DNN splitting what R_min leaves over, fine-tuned on the sum rate: feasible by construction",
-            network=network,
-            fine_tuned="sum-rate",
-            head="simplex",
-        ),
-        _Plan(
-            name="equivariant",
-            summary="one network for any numbers of subchannels and users, feasible by construction",
+    if name.startswith("dnn-batch-"):
+        return _Plan(steps=curve, batch=int(name.rsplit("-", 1)[1]))
+    if name.startswith("dnn-rate-"):
+        return _Plan(steps=curve, learning_rate=float(name.rsplit("-", 1)[1]))
+    if name == "equivariant":
+        return _Plan(
             network=NomaEquivariant(system.config.max_users_per_subchannel),
             fine_tuned="sum-rate",
             head="simplex",
             steps=_EQUIVARIANT_STEPS,
+            sizes=("max_users_per_subchannel",),
             shared_statistics=True,
-        ),
-        *(
-            _Plan(name=f"dnn-batch-{b}", summary=f"dnn with batches of {b}", network=network, steps=curve, batch=b)
-            for b in (20, 50, 100, 200)
-        ),
-        *(
-            _Plan(name=f"dnn-rate-{r}", summary=f"dnn at learning rate {r}", network=network, steps=curve,
-                  learning_rate=float(r))
-            for r in ("0.01", "0.001", "0.0001")
-        ),
-    ]  # fmt: skip
-    return {plan.name: _recipe(system, plan) for plan in plans}
+        )
+    return {
+        "dnn": _Plan(),
+        "dnn+rate": _Plan(fine_tuned="sum-rate"),
+        "dnn+qos": _Plan(network=NomaDNN(floor=True), fine_tuned="primal-dual"),
+        "dnn+simplex": _Plan(fine_tuned="sum-rate", head="simplex"),
+    }[name]
+
+
+def recipe(system: Noma, name: str) -> Recipe:
+    """A policy of the NOMA system that can be trained."""
+    plan = _plan(system, name)
+    head = Powers(plan.head)
+    spec = PolicySpec(plan.network, schedule_features, head, plan.sizes, plan.shared_statistics)
+    supervised, rate = supervised_objective(spec, _ShareError(head)), instance_objective(spec, _SumRate(head))
+
+    def held_out(policy: PolicyState, data: Any) -> Mapping[str, Array]:
+        rows = held_out_rows(data["labels"], HELD_OUT)
+        return {"held_out_loss": supervised(policy, rows, jax.random.key(0)).loss}
+
+    def stages(preset: str, seed: int) -> list[Stage]:
+        def loop(index: int, name: str, **options: Any) -> LoopConfig:
+            steps = plan.steps[preset][name]
+            return LoopConfig(steps=steps, seed=seed + index, checkpoint_every=max(steps // 1000 * 100, 100), **options)
+
+        first = Stage(
+            name="supervised",
+            objective=supervised,
+            source=labelled_rows(plan.batch, HELD_OUT),
+            loop=loop(0, "supervised", optimizer="rmsprop", learning_rate=plan.learning_rate),
+            evaluate=held_out,
+        )
+        if plan.fine_tuned is None:
+            return [first]
+        objective, source = _constrained(rate), fresh_problems(system, BATCH, sample_mixed)
+        if plan.fine_tuned == "sum-rate":
+            objective = rate
+        if isinstance(plan.network, NomaEquivariant):
+            objective, source = _all_sizes(system, rate)
+        settings = loop(1, plan.fine_tuned, learning_rate=1e-3, warmup_steps=50)
+        return [first, Stage(name=plan.fine_tuned, objective=objective, source=source, loop=settings)]
+
+    labels = Labels(count=_LABELS, label=_label, what="interior point", sample=sample_mixed, chunk=CHUNK, notes=_notes)
+    return Recipe(
+        name=name, summary=RECIPES[name].summary, spec=spec, stages=stages, labels=labels, batch_size=plan.batch
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wirelax.systems.base import PaperFigure, Reproduction, Sweep
+from wirelax.systems.paper import PaperFigure, Reproduction, Sweep
 
 __all__ = ["reproduction"]
 
@@ -42,7 +42,6 @@ def reproduction(preset: str) -> Reproduction:
                 title="SE target: where it binds and where it cannot be met",
                 field="min_spectral_efficiency",
                 values=(0.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0),
-                unit="bit/s/Hz",
                 methods=("exhaustive", "exhaustive+polish"),
             ),
             Sweep(

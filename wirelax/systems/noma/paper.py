@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wirelax.systems.base import Curves, Reproduction, Sweep
+from wirelax.systems.paper import Curves, Reproduction, Sweep
 
 __all__ = ["reproduction"]
 
@@ -35,9 +35,7 @@ def reproduction(preset: str) -> Reproduction:
     targets: dict[str, Any] = {
         "field": "min_rate",
         "values": (0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06) if paper else (0.0, 0.03, 0.06),
-        "unit": "bit/s/Hz",
         "methods": ("interior-point",),
-        "with_channels": True,
         "overrides": _PAPER,
     }
     trained = ("dnn+rate@supervised", "dnn+rate", *(("dnn+qos", "dnn+simplex") if paper else ()))

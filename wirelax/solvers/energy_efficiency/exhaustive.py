@@ -15,7 +15,7 @@ A grid maximum is no upper bound of the continuous problem: see `wirelax.solvers
 from __future__ import annotations
 
 import itertools
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,13 +24,13 @@ from jaxtyping import Array, Bool, Float, Int
 
 from wirelax.kernels.rate import rate
 from wirelax.kernels.sinr import link_sinr
-from wirelax.solvers.ee_problem import EnergyEfficiencyProblem, assignments
-from wirelax.solvers.power_levels import (
-    budget_corners,
+from wirelax.problems import EnergyEfficiencyProblem, assignments, evaluate
+from wirelax.solvers.energy_efficiency.grid import (
+    PowerGrid,
     budget_mask,
+    make_power_grid,
     power_candidates,
     power_levels,
-    power_vectors,
 )
 from wirelax.types import Solution, Status
 
@@ -47,25 +47,28 @@ HULL_BISECTIONS = 40
 
 
 class _Grid(NamedTuple):
-    """What the search needs to know of sizes and levels; concrete NumPy, made once per trace."""
+    """What the search needs to know of sizes and levels; all but the levels is concrete NumPy."""
 
-    vectors: np.ndarray  # [vector, bs] fractions of the budgets
-    level: np.ndarray  # [vector, bs] their level indices
+    level: np.ndarray  # [vector, bs] level indices
     caps: np.ndarray  # [subchannel, combination, bs] boxes that cover the budget set
     corners: np.ndarray  # [corner, subchannel]
-    levels: np.ndarray
+    levels: Float[Array, " level"]
 
     @property
     def num_bs(self) -> int:
-        return self.vectors.shape[1]
+        return self.level.shape[1]
+
+    @property
+    def vectors(self) -> Float[Array, "vector bs"]:
+        """Fractions of the budgets, last BS fastest."""
+        return self.levels[self.level]
 
 
 class _Tables(NamedTuple):
     """Rates and powers of one channel over the grid; columns are joint choices of users, or assignments."""
 
     rate_bps: list[Float[Array, "vector column"]]  # one per subchannel
-    consumed_w: Float[Array, " vector"]  # radiated power of a power vector over the amplifier efficiency
-    circuit_w: Float[Array, ""]
+    radiated_w: Float[Array, " vector"]
     column: Int[Array, "assignment subchannel"]  # the column that an assignment reads on each subchannel
 
 
@@ -74,28 +77,33 @@ class _Point(NamedTuple):
     vector: Int[Array, "subchannel point"]  # index of the power vector on each subchannel
 
 
-def _make_grid(problem: EnergyEfficiencyProblem, levels: np.ndarray) -> _Grid:
+def _make_grid(problem: EnergyEfficiencyProblem, grid: PowerGrid | None) -> _Grid:
     num_bs, num_subchannels = problem.num_bs, problem.num_subchannels
-    corners = budget_corners(levels, num_subchannels)
+    grid = make_power_grid(num_subchannels) if grid is None else grid
+    if grid.num_subchannels != num_subchannels:
+        raise ValueError(
+            f"the power grid was made for {grid.num_subchannels} subchannels, the problem has {num_subchannels}; "
+            "make it with make_power_grid(problem.num_subchannels, ...)"
+        )
+    corners, count = np.array(grid.corners), grid.levels.shape[0]
     combination = np.array(list(itertools.product(range(len(corners)), repeat=num_bs)))
     return _Grid(
-        vectors=power_vectors(levels, num_bs),
-        level=np.array(list(itertools.product(range(len(levels)), repeat=num_bs))),
+        level=np.array(list(itertools.product(range(count), repeat=num_bs))),
         caps=np.moveaxis(corners[combination], -1, 0),
         corners=corners,
-        levels=levels,
+        levels=grid.levels.astype(problem.snr.dtype),
     )
 
 
 def _tables(problem: EnergyEfficiencyProblem, grid: _Grid, candidates: np.ndarray) -> _Tables:
     """Sum rate in bit/s of each subchannel, for every joint choice of users and every power vector."""
     num_bs, users = problem.num_bs, problem.users_per_bs
-    links = problem.gain.reshape(problem.num_subchannels, num_bs, users, num_bs)
-    power = jnp.asarray(grid.vectors, links.dtype) * problem.max_power_w
+    links = problem.snr.reshape(problem.num_subchannels, num_bs, users, num_bs)
+    fraction = grid.vectors
     # The j-th users of all cells form one square system: a user's SINR does not depend on whom others serve.
     over_powers = jax.vmap(link_sinr, in_axes=(None, 0, None), out_axes=1)
     over_users = jax.vmap(over_powers, in_axes=(1, None, None))
-    sinr = jax.vmap(over_users, in_axes=(0, None, None))(links, power, problem.noise_w)
+    sinr = jax.vmap(over_users, in_axes=(0, None, None))(links, fraction, 1.0)
     table = problem.bandwidth_per_subchannel_hz * rate(sinr)  # [subchannel, user of the cell, bs, vector]
     choice = np.array(list(itertools.product(range(users), repeat=num_bs)))
     rate_bps = [
@@ -107,7 +115,7 @@ def _tables(problem: EnergyEfficiencyProblem, grid: _Grid, candidates: np.ndarra
     if len(candidates) <= MAX_ASSIGNMENTS_EACH:  # then every assignment has columns of its own
         rate_bps = [r[:, column[:, k]] for k, r in enumerate(rate_bps)]
         column = np.broadcast_to(np.arange(len(candidates))[:, None], column.shape)
-    return _Tables(rate_bps, power.sum(-1) / problem.amplifier_efficiency, problem.circuit_power_w, jnp.asarray(column))
+    return _Tables(rate_bps, (fraction * problem.max_power_w).sum(-1), jnp.asarray(column))
 
 
 def _first_argmax(value: Float[Array, "n *axes"]) -> Int[Array, "*axes"]:
@@ -127,8 +135,8 @@ def _box_maxima(value: Float[Array, "vector column"], grid: _Grid, subchannel: i
 
 
 def _best_weighted(tables: _Tables, grid: _Grid, price: Float[Array, " point"], *, each: bool) -> _Point:
-    """Maximiser of rate - price * power within the budgets, exact: for each assignment, or over them all."""
-    value = [rate_bps - price * tables.consumed_w[:, None] for rate_bps in tables.rate_bps]
+    """Maximiser of rate - price * radiated power within the budgets: for each assignment, or over them all."""
+    value = [rate_bps - price * tables.radiated_w[:, None] for rate_bps in tables.rate_bps]
     boxes = jnp.stack([_box_maxima(v, grid, k)[:, tables.column[:, k]] for k, v in enumerate(value)]).sum(0)
     best_box = _first_argmax(boxes)
     assignment = jnp.arange(len(best_box)) if each else _first_argmax(boxes.max(0))[None]
@@ -142,187 +150,191 @@ def _best_weighted(tables: _Tables, grid: _Grid, price: Float[Array, " point"], 
 
 
 def _rate_and_power(tables: _Tables, point: _Point) -> tuple[Float[Array, " point"], Float[Array, " point"]]:
+    """Sum rate in bit/s and radiated power in W."""
     column = tables.column[point.assignment]
     rate_bps = sum(r[point.vector[k], column[:, k]] for k, r in enumerate(tables.rate_bps))
-    return jnp.asarray(rate_bps), tables.consumed_w[point.vector].sum(0) + tables.circuit_w
+    return jnp.asarray(rate_bps), tables.radiated_w[point.vector].sum(0)
 
 
-def _dinkelbach(tables: _Tables, grid: _Grid, *, each: bool) -> tuple[_Point, Float[Array, " point"], Int[Array, ""]]:
-    """Best ratio on the grid without the SE target: the points, their ratios and the iterations taken."""
+class _Found(NamedTuple):
+    """The best points without the SE target, their ratios in bit/J, and how the search for them went."""
+
+    point: _Point
+    ratio: Float[Array, " point"]
+    rising: Bool[Array, ""]
+    iterations: Int[Array, ""]
+
+
+def _dinkelbach(problem: EnergyEfficiencyProblem, tables: _Tables, grid: _Grid, *, each: bool) -> _Found:
+    """Best ratio on the grid without the SE target; `rising` where the iterations ran out."""
     num_points = len(tables.column) if each else 1
 
-    def step(state):
-        _, ratio, _, iteration = state
-        point = _best_weighted(tables, grid, ratio, each=each)
-        rate_bps, power_w = _rate_and_power(tables, point)
-        new = rate_bps / power_w
-        return point, jnp.maximum(new, ratio), (new > ratio).any(), iteration + 1
+    def step(state: _Found) -> _Found:
+        point = _best_weighted(tables, grid, state.ratio / problem.amplifier_efficiency, each=each)
+        ratio = problem.ratio(*_rate_and_power(tables, point))
+        better = ratio > state.ratio
+        # At the end a silent network is as good as the best one where nothing else draws power: keep the latter.
+        kept = jax.tree.map(lambda new, old: jnp.where(better, new, old), point, state.point)
+        return _Found(kept, jnp.maximum(ratio, state.ratio), better.any(), state.iterations + 1)
 
-    ratio = jnp.zeros(num_points, tables.consumed_w.dtype)
     index = jnp.arange(num_points)
     nowhere = _Point(index, jnp.zeros((len(tables.rate_bps), num_points), index.dtype))
-    going = lambda state: state[2] & (state[3] < MAX_ITERATIONS)  # noqa: E731
-    start = (nowhere, ratio, jnp.asarray(True), jnp.zeros((), jnp.int32))
-    point, ratio, _, iteration = jax.lax.while_loop(going, step, start)
-    return point, ratio, iteration
+    ratio = jnp.zeros(num_points, tables.radiated_w.dtype)
+    start = _Found(nowhere, ratio, jnp.asarray(True), jnp.zeros((), jnp.int32))
+    return jax.lax.while_loop(lambda state: state.rising & (state.iterations < MAX_ITERATIONS), step, start)
 
 
-def _dense(tables: _Tables, grid: _Grid, min_rate_bps: Array) -> _Point:
-    """Best ratio among the combinations that meet the SE target, over whole tables; else the largest rate."""
-    num_subchannels, num_vectors = len(tables.rate_bps), len(tables.consumed_w)
+def _dense(problem: EnergyEfficiencyProblem, tables: _Tables, grid: _Grid) -> tuple[_Point, Bool[Array, ""]]:
+    """Best ratio among all combinations that meet the SE target, over whole tables; else the largest rate."""
+    num_subchannels, num_vectors = len(tables.rate_bps), len(tables.radiated_w)
     rows = np.array(list(itertools.product(range(num_vectors), repeat=num_subchannels - 1)), dtype=np.int32)
     rows = rows.reshape(num_vectors ** (num_subchannels - 1), num_subchannels - 1)
-    within = budget_mask(grid.levels, grid.num_bs, num_subchannels).reshape(len(rows), num_vectors)
+    within = budget_mask(grid.levels, grid.num_bs, num_subchannels)
     *heads, last = (r[:, tables.column[:, k]] for k, r in enumerate(tables.rate_bps))
 
     def scan_row(state, row):
         score, best_row = state
         index, vector, ok = row
         total = sum((head[vector[k]] for k, head in enumerate(heads)), jnp.zeros((), last.dtype)) + last
-        power_w = tables.consumed_w[vector].sum() + tables.consumed_w + tables.circuit_w
-        # A combination that misses the target scores minus its shortfall: below every one that meets it.
-        here = jnp.where(total >= min_rate_bps, total / power_w[:, None], total - min_rate_bps)
+        radiated_w = tables.radiated_w[vector].sum() + tables.radiated_w
+        here = problem.score(total, radiated_w[:, None])
         better = ok[:, None] & (here > score)
         return (jnp.where(better, here, score), jnp.where(better, index, best_row)), None
 
     start = (jnp.full(last.shape, -jnp.inf, last.dtype), jnp.zeros(last.shape, jnp.int32))
-    scanned = (jnp.arange(len(rows), dtype=jnp.int32), jnp.asarray(rows), jnp.asarray(within))
+    scanned = (jnp.arange(len(rows), dtype=jnp.int32), jnp.asarray(rows), within)
     (score, best_row), _ = jax.lax.scan(scan_row, start, scanned)
     flat = _first_argmax(score.T.reshape(-1))
     assignment, vector = flat // num_vectors, flat % num_vectors
     head_vectors = jnp.asarray(rows)[best_row[vector, assignment]]
-    return _Point(assignment[None], jnp.append(head_vectors, vector)[:, None].astype(assignment.dtype))
+    point = _Point(assignment[None], jnp.append(head_vectors, vector)[:, None].astype(assignment.dtype))
+    return point, jnp.ones((), bool)
 
 
-def _hull(tables: _Tables, grid: _Grid, min_rate_bps: Array, ratio: Float[Array, " point"]) -> _Point:
+def _hull(
+    problem: EnergyEfficiencyProblem, tables: _Tables, grid: _Grid, ratio: Float[Array, " point"]
+) -> tuple[_Point, Bool[Array, ""]]:
     """Best point that a power price can reach while meeting the SE target: bisection on the price.
 
-    Used where whole tables do not fit: optimal on the convex hull of (power, rate), maybe not on the grid.
+    Used where whole tables do not fit: optimal on the convex hull of (power, rate), maybe not on the grid. It is
+    proven only where even the largest rate, which is exact, misses the target.
     """
 
     def halve(state, _):
         low, high, best = state
         price = 0.5 * (low + high)
         point = _best_weighted(tables, grid, price, each=False)
-        met = _rate_and_power(tables, point)[0] >= min_rate_bps
+        met = problem.meets_target(_rate_and_power(tables, point)[0])
         best = jax.tree.map(lambda new, old: jnp.where(met, new, old), point, best)
         return (jnp.where(met, price, low), jnp.where(met, high, price), best), None
 
     low = jnp.zeros_like(ratio)
-    start = (low, ratio, _best_weighted(tables, grid, low, each=False))
+    fastest = _best_weighted(tables, grid, low, each=False)
+    start = (low, ratio / problem.amplifier_efficiency, fastest)
     (_, _, best), _ = jax.lax.scan(halve, start, None, length=HULL_BISECTIONS)
-    return best
+    return best, ~problem.meets_target(_rate_and_power(tables, fastest)[0][0])
 
 
-def _solution(problem: EnergyEfficiencyProblem, assignment: Array, power_w: Array, iterations: Array) -> Solution:
-    met = problem.meets_target(assignment, power_w)
-    return Solution(
-        allocation={"assignment": assignment, "power_w": power_w},
-        utility=problem.energy_efficiency(assignment, power_w),
+def _solution(
+    problem: EnergyEfficiencyProblem, assignment: Array, fraction: Array, *, iterations: Array, rising: Array | bool,
+    proven: Array | bool,
+) -> Solution:  # fmt: skip
+    """Judged with the problem as given, so that its utility has derivatives; the decision is a constant for them."""
+    power_w = jax.lax.stop_gradient(fraction) * problem.max_power_w[:, None]
+    found = problem.meets_target(problem.sum_rate_bps(assignment, power_w))
+    ended = jnp.where(rising, Status.ITERATION_LIMIT, Status.CONVERGED)
+    return evaluate(
+        problem,
+        {"assignment": assignment, "power_w": power_w},
+        status=jnp.where(found, ended, Status.INFEASIBLE),
         iterations=iterations,
-        status=jnp.where(met, Status.CONVERGED, Status.INFEASIBLE).astype(jnp.int32),
+        proven=proven & ~jnp.asarray(rising),
     )
 
 
 def search_with_assignments(
-    problem: EnergyEfficiencyProblem,
-    *,
-    levels: int = 6,
-    range_db: float = 40.0,
-    spacing: Literal["db", "linear"] = "db",
+    problem: EnergyEfficiencyProblem, grid: PowerGrid | None = None
 ) -> tuple[Solution, Solution | None]:
     """`exhaustive_search`, and beside it the best grid powers of every assignment.
 
     The latter are the labels of policies that condition powers on the assignment and the starting points of
-    `wirelax.solvers.exhaustive_polish`; in them the SE target is only reported, in `status`.
+    `wirelax.solvers.exhaustive_polish`; in them the SE target is only reported.
 
     Returns:
         The optimum, and a `Solution` with a leading axis over assignments, in the order of
-        `wirelax.solvers.assignments`; None where there are more than `MAX_ASSIGNMENTS_EACH`.
+        `wirelax.problems.assignments`; None where there are more than `MAX_ASSIGNMENTS_EACH`.
     """
-    grid = _make_grid(problem, power_levels(levels, range_db, spacing))
+    given, problem = problem, jax.lax.stop_gradient(problem)
+    of_grid = _make_grid(problem, grid)
     candidates = assignments(problem.num_bs, problem.users_per_bs, problem.num_subchannels)
-    tables = _tables(problem, grid, candidates)
+    tables = _tables(problem, of_grid, candidates)
     each = len(candidates) <= MAX_ASSIGNMENTS_EACH
-    points, ratio, iterations = _dinkelbach(tables, grid, each=each)
+    found = _dinkelbach(problem, tables, of_grid, each=each)
 
-    def at(points: _Point) -> Solution:
-        fraction = jnp.asarray(grid.vectors, problem.gain.dtype)[points.vector]  # [subchannel, point, bs]
-        power_w = jnp.moveaxis(fraction * problem.max_power_w, 0, -1)
-        evaluate = jax.vmap(_solution, in_axes=(None, 0, 0, None))
-        return evaluate(problem, jnp.asarray(candidates)[points.assignment], power_w, iterations)
+    def at(points: _Point, proven: Array) -> Solution:
+        fraction = jnp.moveaxis(of_grid.vectors[points.vector], 0, -1)  # [point, bs, subchannel]
+        chosen = jnp.asarray(candidates)[points.assignment]
+        how = {"iterations": found.iterations, "rising": found.rising, "proven": proven}
+        return jax.vmap(lambda a, f: _solution(given, a, f, **how))(chosen, fraction)
 
-    best = jax.tree.map(lambda leaf: leaf[..., jnp.argmax(ratio)[None]], points)
-    min_rate_bps = problem.min_sum_rate_bps
-    dense = len(candidates) * len(grid.vectors) ** problem.num_subchannels <= DENSE_LIMIT
-    best = jax.lax.cond(
-        _rate_and_power(tables, best)[0][0] >= min_rate_bps,
-        lambda: best,
-        lambda: _dense(tables, grid, min_rate_bps) if dense else _hull(tables, grid, min_rate_bps, ratio.max()[None]),
+    best = jax.tree.map(lambda leaf: leaf[..., jnp.argmax(found.ratio)[None]], found.point)
+    dense = len(candidates) * len(tables.radiated_w) ** problem.num_subchannels <= DENSE_LIMIT
+    best, proven = jax.lax.cond(
+        problem.meets_target(_rate_and_power(tables, best)[0][0]),
+        lambda: (best, jnp.ones((), bool)),
+        lambda: _dense(problem, tables, of_grid) if dense else _hull(problem, tables, of_grid, found.ratio.max()[None]),
     )
-    return jax.tree.map(lambda leaf: leaf[0], at(best)), at(points) if each else None
+    optimum = jax.tree.map(lambda leaf: leaf[0], at(best, proven))
+    return optimum, at(found.point, jnp.ones((), bool)) if each else None
 
 
-def exhaustive_search(
-    problem: EnergyEfficiencyProblem,
-    *,
-    levels: int = 6,
-    range_db: float = 40.0,
-    spacing: Literal["db", "linear"] = "db",
-) -> Solution:
+def exhaustive_search(problem: EnergyEfficiencyProblem, grid: PowerGrid | None = None) -> Solution:
     """Best assignment and grid powers of one channel: the optimum of `exhaustive_search_reference`, fast.
 
     The SE target is met exactly where whole rate tables fit (up to `DENSE_LIMIT` combinations, 3 BSs with 2
     subchannels among them); on larger networks a binding target is met by a price on power, which can miss
-    grid points inside the convex hull of power and rate. Where no grid point meets it, the point of largest
-    sum rate is returned with status INFEASIBLE. Map it over a batch with ``jax.lax.map``: under ``vmap`` the
-    rare branch for a binding target runs for every channel.
+    grid points inside the convex hull of power and rate: `Solution.proven` is false there. Where no grid point meets
+    it, the point of largest sum rate is returned with status INFEASIBLE. Map it over a batch with ``jax.lax.map``:
+    under ``vmap`` the rare branch for a binding target runs for every channel.
 
     Args:
         problem: one channel and the constants.
-        levels: power levels per BS and subchannel, zero included (static).
-        range_db: span of the positive levels below the budget in dB (static).
-        spacing: "db" or "linear" (static).
+        grid: power levels; those of `make_power_grid` by default.
 
     Returns:
         `Solution` with ``assignment`` [bs, subchannel] (global user index) and ``power_w`` [bs, subchannel];
-        the utility is the energy efficiency in bit/J.
+        the utility is the energy efficiency in bit/J, ``proven`` says whether it is the best of the grid. The
+        utility has derivatives with respect to the problem, the decision held (it changes in steps).
 
     Raises:
-        ValueError: too many assignments to enumerate, or bad levels.
+        InputError: too many assignments to enumerate.
+        ValueError: the grid is of another number of subchannels.
     """
-    return search_with_assignments(problem, levels=levels, range_db=range_db, spacing=spacing)[0]
+    return search_with_assignments(problem, grid)[0]
 
 
 def exhaustive_search_reference(
-    problem: EnergyEfficiencyProblem,
-    *,
-    levels: int = 6,
-    range_db: float = 40.0,
-    spacing: Literal["db", "linear"] = "db",
+    problem: EnergyEfficiencyProblem, levels: Float[np.ndarray, " level"] | None = None
 ) -> Solution:
     """The plain search: every assignment times every power vector through the rate kernel.
 
-    Same arguments and result as `exhaustive_search`; 8 x 19,683 evaluations a channel at the defaults. It is
-    the definition that the fast search is tested against.
+    The same result as `exhaustive_search`; 8 x 19,683 evaluations a channel at the defaults. It is the definition
+    that the fast search is tested against.
+
+    Args:
+        problem: one channel and the constants.
+        levels: concrete fractions of the budget; `power_levels(6)` by default.
     """
+    levels = power_levels(6) if levels is None else levels
     candidates = jnp.asarray(assignments(problem.num_bs, problem.users_per_bs, problem.num_subchannels))
-    fractions = power_candidates(power_levels(levels, range_db, spacing), problem.num_bs, problem.num_subchannels)
-    powers_w = jnp.asarray(fractions, problem.gain.dtype) * problem.max_power_w[:, None]
+    fractions = power_candidates(levels, problem.num_bs, problem.num_subchannels)
+    powers_w = jnp.asarray(fractions, problem.snr.dtype) * problem.max_power_w[:, None]
 
     def score(assignment: Array, power_w: Array) -> Array:
-        rate_bps = problem.sum_rate_bps(assignment, power_w)
-        ratio = rate_bps / problem.total_power_w(power_w.sum())
-        met: Bool[Array, ""] = rate_bps >= problem.min_sum_rate_bps
-        return jnp.where(met, ratio, rate_bps - problem.min_sum_rate_bps)
+        return problem.score(problem.sum_rate_bps(assignment, power_w), power_w.sum())
 
     scores = jax.vmap(jax.vmap(score, in_axes=(None, 0)), in_axes=(0, None))(candidates, powers_w)
     flat = jnp.argmax(scores)
     assignment, power_w = candidates[flat // len(powers_w)], powers_w[flat % len(powers_w)]
-    met = problem.meets_target(assignment, power_w)
-    return Solution(
-        allocation={"assignment": assignment, "power_w": power_w},
-        utility=problem.energy_efficiency(assignment, power_w),
-        iterations=jnp.asarray(scores.size, jnp.int32),
-        status=jnp.where(met, Status.CONVERGED, Status.INFEASIBLE).astype(jnp.int32),
-    )
+    fraction = power_w / problem.max_power_w[:, None]
+    return _solution(problem, assignment, fraction, iterations=jnp.asarray(scores.size), rising=False, proven=True)

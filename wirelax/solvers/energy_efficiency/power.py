@@ -12,17 +12,19 @@ step. The iteration rises to a stationary point; several starts guard against po
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from wirelax.kernels.ofdma import assigned_link_gain
 from wirelax.kernels.sinr import link_powers as _link_powers
-from wirelax.solvers.ee_problem import EnergyEfficiencyProblem, assignments
-from wirelax.solvers.exhaustive import search_with_assignments
-from wirelax.types import Solution, Status
+from wirelax.problems import EnergyEfficiencyProblem, assignments, evaluate
+from wirelax.solvers.energy_efficiency.exhaustive import search_with_assignments
+from wirelax.solvers.energy_efficiency.grid import PowerGrid
+from wirelax.types import FEASIBILITY_TOLERANCE, Solution, Status
 
 __all__ = ["dinkelbach", "efficiency_steps", "energy_efficient_power", "exhaustive_polish"]
 
@@ -33,6 +35,8 @@ TINY_PRICE = 1e-12
 START_FLOORS = (1e-5, 1e-3)
 """Fractions of the budget that zero powers are lifted to: at zero the iteration would stay there."""
 FLAT_STARTS = (1e-3, 1e-2, 1e-1)
+BINDING = 1e-4
+"""Relative excess over the SE target within which it counts as binding: where bisection on its price ends."""
 
 
 link_powers = jax.vmap(_link_powers)  # over subchannels
@@ -47,7 +51,7 @@ class _Links(NamedTuple):
 
 
 def _links(problem: EnergyEfficiencyProblem, assignment: Int[Array, "bs subchannel"]) -> _Links:
-    gain = assigned_link_gain(problem.gain, assignment) / problem.noise_w * problem.max_power_w
+    gain = assigned_link_gain(problem.snr, assignment)
     return _Links(gain, problem.max_power_w / problem.amplifier_efficiency, problem.circuit_power_w)
 
 
@@ -75,7 +79,7 @@ def _power_step(links: _Links, power: Float[Array, "subchannel bs"], discount: A
     """One closed-form step, and the ratio in nat/J before it; `discount` < 1 cheapens power to reach a rate."""
     own, others = link_powers(links.gain, power)
     others = 1.0 + others
-    ratio = jnp.log1p(own / others).sum() / _consumed_w(links, power)
+    ratio = jnp.log1p(own / others).sum() / jnp.maximum(_consumed_w(links, power), jnp.finfo(power.dtype).tiny)
     alpha = own / (own + others)
     # What one more watt of a BS costs the others: the same sum of cross links, seen from the transmitter.
     _, leak = link_powers(jnp.swapaxes(links.gain, 1, 2), alpha / others)
@@ -178,8 +182,10 @@ def energy_efficient_power(
         `Solution` with a leading axis over starts, its utility the energy efficiency in bit/J; none is worse
         than its start where the start meets the SE target.
     """
+    given, problem = problem, jax.lax.stop_gradient(problem)
     links = jax.vmap(lambda a: _links(problem, a), out_axes=-1)(assignment)
-    start = jnp.moveaxis(power_w / problem.max_power_w[:, None], (0, 1, 2), (2, 1, 0))
+    given_fraction = jax.lax.stop_gradient(power_w) / problem.max_power_w[:, None]
+    start = jnp.moveaxis(given_fraction, (0, 1, 2), (2, 1, 0))
     power, residual, iterations = _ascend(links, start, max_iterations, tolerance)
     min_rate_nats = problem.min_sum_rate_bps / problem.bandwidth_per_subchannel_hz * jnp.log(2.0)
     met = jax.vmap(_rate_nats, in_axes=-1)(links, power) >= min_rate_nats
@@ -189,82 +195,125 @@ def energy_efficient_power(
         lambda: power,
         lambda: jnp.where(met, power, meet(links, power, min_rate_nats * (1 + 1e-6))),
     )
-    climbed = jnp.moveaxis(power, (2, 1, 0), (0, 1, 2)) * problem.max_power_w[:, None]
-    score = jax.vmap(_score, in_axes=(None, 0, 0))
-    better = score(problem, assignment, climbed) >= score(problem, assignment, power_w)
-    final = jnp.where(better[:, None, None], climbed, power_w)
-    ended = jnp.where(residual <= tolerance, Status.CONVERGED, Status.ITERATION_LIMIT).astype(jnp.int32)
-
-    def report(assignment, power_w, ended):
-        feasible = problem.meets_target(assignment, power_w)
-        return Solution(
-            allocation={"assignment": assignment, "power_w": power_w},
-            utility=problem.energy_efficiency(assignment, power_w),
-            iterations=iterations,
-            status=jnp.where(feasible, ended, Status.INFEASIBLE),
-        )
-
-    return jax.vmap(report)(assignment, final, ended)
+    climbed = jnp.moveaxis(power, (2, 1, 0), (0, 1, 2))
+    better = jax.vmap(lambda a, new, old: _score(problem, a, new) >= _score(problem, a, old))(
+        assignment, climbed, given_fraction
+    )
+    final = jnp.where(better[:, None, None], climbed, given_fraction)
+    ended = jnp.where(residual <= tolerance, Status.CONVERGED, Status.ITERATION_LIMIT)
+    report = jax.vmap(lambda a, f, status: _report(given, a, f, status, iterations))
+    return report(assignment, final, ended)
 
 
-def _score(problem: EnergyEfficiencyProblem, assignment: Array, power_w: Array) -> Array:
-    """Energy efficiency where the SE target is met, else minus the shortfall in bit/s."""
-    ratio = problem.energy_efficiency(assignment, power_w)
-    shortfall = problem.sum_rate_bps(assignment, power_w) - problem.min_sum_rate_bps
-    return jnp.where(problem.meets_target(assignment, power_w), ratio, shortfall)
+def _score(problem: EnergyEfficiencyProblem, assignment: Array, fraction: Array) -> Array:
+    power_w = fraction * problem.max_power_w[:, None]
+    return problem.score(problem.sum_rate_bps(assignment, power_w), power_w.sum())
+
+
+def _report(
+    problem: EnergyEfficiencyProblem, assignment: Array, fraction: Array, status: Array, iterations: Array
+) -> Solution:
+    """Judged with the problem as given. Derivatives of the utility are those of the optimum (envelope theorem).
+
+    Powers are held, but where a budget binds its fractions are; a binding SE target adds its multiplier times its
+    own derivative.
+    """
+    power_w = (
+        fraction * jnp.where(_full(fraction), problem.max_power_w, jax.lax.stop_gradient(problem.max_power_w))[:, None]
+    )
+    met = problem.meets_target(problem.sum_rate_bps(assignment, power_w))
+    solution = evaluate(
+        problem,
+        {"assignment": assignment, "power_w": power_w},
+        status=jnp.where(met, status, Status.INFEASIBLE),
+        iterations=iterations,
+    )
+    slack = problem.sum_rate_bps(assignment, power_w) - problem.min_sum_rate_bps
+    priced = _target_multiplier(jax.lax.stop_gradient(problem), assignment, fraction) * slack
+    return replace(solution, utility=solution.utility + priced - jax.lax.stop_gradient(priced))
+
+
+def _full(fraction: Float[Array, "bs subchannel"]) -> Bool[Array, " bs"]:
+    """Whose budgets bind."""
+    return fraction.sum(1) >= 1 - FEASIBILITY_TOLERANCE
+
+
+def _target_multiplier(problem: EnergyEfficiencyProblem, assignment: Array, fraction: Array) -> Array:
+    """Multiplier of the SE target at a stationary point, 0 where it does not bind: least squares over log powers."""
+    full = _full(fraction)[:, None]
+
+    def slope(function) -> Array:
+        of_power = jax.grad(lambda f: function(assignment, f * problem.max_power_w[:, None]))(fraction)
+        along = of_power * fraction
+        spent = jnp.maximum(jnp.square(fraction).sum(1, keepdims=True), 1e-30)
+        # Where a budget binds, only what shifts power between its subchannels is free.
+        return along - full * (along * fraction).sum(1, keepdims=True) / spent * fraction
+
+    efficiency, rate_bps = slope(problem.energy_efficiency), slope(problem.sum_rate_bps)
+    size = jnp.square(rate_bps).sum()
+    multiplier = -(efficiency * rate_bps).sum() / jnp.where(size > 0, size, 1.0)
+    target, reached = (
+        problem.min_sum_rate_bps,
+        problem.sum_rate_bps(assignment, fraction * problem.max_power_w[:, None]),
+    )
+    binds = (target > 0) & problem.meets_target(reached) & (reached <= target * (1 + BINDING)) & (size > 0)
+    return jnp.where(binds, jnp.maximum(multiplier, 0.0), 0.0)
 
 
 def _best(problem: EnergyEfficiencyProblem, solutions: Solution) -> Solution:
     """The best of a batch of solutions of one problem: the most efficient that meets the target."""
-    scores = jax.vmap(lambda s: _score(problem, s.allocation["assignment"], s.allocation["power_w"]))(solutions)
+    fixed = jax.lax.stop_gradient(problem)
+
+    def score(allocation) -> Array:
+        power_w = jax.lax.stop_gradient(allocation["power_w"])
+        return fixed.score(fixed.sum_rate_bps(allocation["assignment"], power_w), power_w.sum())
+
+    scores = jax.vmap(score)(solutions.allocation)
     best = jax.tree.map(lambda leaf: leaf[jnp.argmax(scores)], solutions)
-    return Solution(
-        allocation=best.allocation,
-        utility=best.utility,
-        iterations=solutions.iterations.max(),
-        status=best.status,
-    )
+    return replace(best, iterations=solutions.iterations.max())
 
 
 def _flat_starts(problem: EnergyEfficiencyProblem, candidates: Array) -> tuple[Array, Array]:
     """Every assignment with every BS at the same few fractions of its budget."""
     shape = (len(FLAT_STARTS), *candidates.shape)
-    level = jnp.asarray(FLAT_STARTS, problem.gain.dtype)[:, None, None, None]
+    level = jnp.asarray(FLAT_STARTS, problem.snr.dtype)[:, None, None, None]
     power_w = jnp.broadcast_to(level * problem.max_power_w[:, None], shape) / problem.num_subchannels
     assignment = jnp.broadcast_to(candidates, shape)
     return assignment.reshape(-1, *shape[2:]), power_w.reshape(-1, *shape[2:])
 
 
 def exhaustive_polish(
-    problem: EnergyEfficiencyProblem,
-    *,
-    levels: int = 6,
-    range_db: float = 40.0,
-    spacing: Literal["db", "linear"] = "db",
-    max_iterations: int = 100,
+    problem: EnergyEfficiencyProblem, grid: PowerGrid | None = None, *, max_iterations: int = 100
 ) -> Solution:
     """Exhaustive grid search, then continuous ascent from the best grid point of every assignment.
 
     Zero powers start from small values (`START_FLOORS`), and every assignment also starts from flat powers
     (`FLAT_STARTS`). With more than `MAX_ASSIGNMENTS_EACH` assignments only the best one is polished. The
     result is never below the grid optimum; it is the benchmark that policies are measured against, a lower
-    bound of the global optimum.
+    bound of the global optimum. Its utility has derivatives with respect to the problem (envelope theorem).
+
+    Args:
+        problem: one channel and the constants.
+        grid: power levels; those of `make_power_grid` by default.
+        max_iterations: cap on the steps of the ascent (static).
     """
-    grid, each = search_with_assignments(problem, levels=levels, range_db=range_db, spacing=spacing)
-    found = jax.tree.map(lambda leaf: leaf[None], grid) if each is None else each
-    floors = [jnp.maximum(found.allocation["power_w"], f * problem.max_power_w[:, None]) for f in START_FLOORS]
+    best, each = search_with_assignments(problem, grid)
+    found = jax.tree.map(lambda leaf: leaf[None], best) if each is None else each
+    held = jax.lax.stop_gradient(found.allocation["power_w"])
+    floors = [jnp.maximum(held, f * problem.max_power_w[:, None]) for f in START_FLOORS]
     flat_assignment, flat_power_w = _flat_starts(problem, found.allocation["assignment"])
     assignment = jnp.concatenate([found.allocation["assignment"]] * len(floors) + [flat_assignment])
     power_w = jnp.concatenate([*floors, flat_power_w])
     polished = energy_efficient_power(problem, assignment, power_w, max_iterations=max_iterations)
-    return _best(problem, jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), polished, grid))
+    candidates = replace(best, proven=jnp.zeros_like(best.proven))
+    return _best(problem, jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), polished, candidates))
 
 
 def dinkelbach(problem: EnergyEfficiencyProblem, *, max_iterations: int = 100) -> Solution:
     """Multi-start power control without a grid: every assignment from a few flat powers, the best one kept.
 
     Raises:
-        ValueError: the network has more assignments than can be enumerated.
+        InputError: the network has more assignments than can be enumerated.
     """
     candidates = jnp.asarray(assignments(problem.num_bs, problem.users_per_bs, problem.num_subchannels))
     starts = _flat_starts(problem, candidates)

@@ -1,0 +1,142 @@
+"""From options of the command line to systems, channels, methods and places for results."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from wirelax import systems
+from wirelax.console import say
+from wirelax.errors import InputError
+from wirelax.io.errors import import_extra
+from wirelax.systems.base import System
+from wirelax.systems.run import BatchResult
+from wirelax.types import FEASIBILITY_TOLERANCE, Status
+from wirelax.units import linear_to_db
+
+__all__ = [
+    "INFEASIBLE",
+    "channels_of",
+    "check_report_extra",
+    "command_line",
+    "names_of",
+    "report_result",
+    "settings",
+    "system_of",
+    "warn_of_levels",
+]
+
+INFEASIBLE = 3
+PLAUSIBLE_SNR_DB = (-20.0, 150.0)
+"""A median SNR at full power outside of this speaks for a wrong unit."""
+
+
+def settings(items: Sequence[str]) -> dict[str, str]:
+    """``--set field=value`` options by field."""
+    found = {}
+    for item in items:
+        name, separator, value = item.partition("=")
+        if not separator:
+            raise InputError(f"--set {item!r} has no '='; write --set field=value")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def system_of(options: argparse.Namespace) -> System:
+    """The system with its overridden fields."""
+    return systems.get(options.system, **settings(options.overrides))
+
+
+def names_of(option: str) -> list[str]:
+    """Names separated by commas, each once."""
+    names = list(dict.fromkeys(name.strip() for name in option.split(",") if name.strip()))
+    if not names:
+        raise InputError("--methods names no method; give names separated by commas")
+    return names
+
+
+def channels_of(options: argparse.Namespace, system: System) -> tuple[System, dict[str, np.ndarray], str]:
+    """The channels to work on, the system fitted to their sizes, and where they come from with the axes read."""
+    if (options.channels is None) == (options.count is None):
+        raise InputError("give either --channels FILE or --count N")
+    if options.channels is None:
+        drawn = systems.sample_channels(system, options.count, options.seed)
+        return system, drawn, f"{options.count} random, seed {options.seed}"
+    fitted, arrays, reading = systems.load_channels(system, options.channels, settings(options.overrides))
+    return fitted, arrays, f"{options.channels}: {reading}"
+
+
+def check_report_extra() -> None:
+    """Find out before the work is done that figures and pages cannot be made."""
+    for module in ("matplotlib", "jinja2"):
+        import_extra(module, "a report", "report")
+
+
+def command_line() -> str:
+    """The command as it was typed."""
+    return shlex.join(["wirelax", *sys.argv[1:]])
+
+
+def warn_of_levels(system: System, channels: Mapping[str, np.ndarray], median_snr_db: float | None) -> None:
+    """Say so where the median SNR at full power is far from anything physical."""
+    low, high = PLAUSIBLE_SNR_DB
+    if median_snr_db is None or low <= median_snr_db <= high:
+        return
+    gains = [channels[spec.name] for spec in system.arrays if spec.kind == "gain" and spec.name in channels]
+    positive = np.concatenate([gain[gain > 0].ravel() for gain in gains])
+    levels = ", ".join(f"{name}={getattr(system.config, name):g}" for name in system.level_fields)
+    say(
+        f"wirelax: warning: the median SNR at full power is {median_snr_db:.0f} dB, far from anything physical; the "
+        f"median gain is {float(linear_to_db(np.median(positive))):.0f} dB and {levels}: check that gains are linear "
+        "power gains in the unit that belongs to the noise (--set)"
+    )
+
+
+def report_result(name: str, result: BatchResult, where: str, *, exact: bool = False) -> int:
+    """Say what did not end as it should; the exit status.
+
+    Args:
+        name: of the method.
+        result: what it found.
+        where: the results are, in words.
+        exact: whether the method claims the optimum, so that results it cannot prove are counted.
+    """
+    count, status = len(result.utility), result.status
+    for other in (Status.ITERATION_LIMIT, Status.STALLED, Status.NOT_FINITE):
+        if ended := int((status == other).sum()):
+            say(f"wirelax: warning: {name}: {ended} of {count} results ended with status {other.name}")
+    if exact and not result.proven.all():
+        unproven = int((~result.proven).sum())
+        say(f"wirelax: warning: {name}: {unproven} of {count} results are not proven to be optimal on its grid")
+    bad = ~result.feasible
+    if not bad.any():
+        return 0
+    hopeless = bad & (status == Status.INFEASIBLE)
+    if hopeless.any():
+        first = int(np.argmax(hopeless))
+        say(
+            f"wirelax: {name}: {int(hopeless.sum())} of {count} instances have no feasible solution that it could find "
+            f"(first: index {first}); 'feasible' in {where} says which"
+        )
+    if broken := _broken(result, bad & ~hopeless):
+        first = int(np.argmax(bad & ~hopeless))
+        say(
+            f"wirelax: {name}: {int((bad & ~hopeless).sum())} of {count} results break a constraint, {broken} (first: "
+            f"index {first}); 'feasible' in {where} says which"
+        )
+    return INFEASIBLE
+
+
+def _broken(result: BatchResult, rows: np.ndarray) -> str:
+    """How many of these results break each constraint: ``min_rate 3, total_power 1``."""
+    if not rows.any():
+        return ""
+    counts = {
+        name: int((rows & ~(np.asarray(value) <= FEASIBILITY_TOLERANCE)).sum())
+        for name, value in result.violations.items()
+    }
+    return ", ".join(f"{name} {number}" for name, number in counts.items() if number) or "utility"

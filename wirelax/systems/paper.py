@@ -1,0 +1,96 @@
+"""What ``wirelax reproduce`` shows of a system: plain records, see `wirelax.report.reproduce` for the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Curves", "PaperFigure", "Reproduction", "Sweep"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperFigure:
+    """A number that a paper prints, to stand beside ours.
+
+    Attributes:
+        quantity: what it is, in words.
+        value: as printed.
+        source: where it is printed.
+        method: the row of our table that answers to it.
+        column: the column of our table, or
+        reference: a method whose ``seconds_per_channel`` the method's is a percentage of.
+    """
+
+    quantity: str
+    value: float
+    source: str
+    method: str
+    column: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """A configuration field varied over values, for some methods.
+
+    Attributes:
+        title: of the section.
+        field: of the configuration.
+        values: it takes.
+        methods: shown.
+        overrides: of other fields.
+        resample: channels are drawn anew for every value, as they must where it changes their size.
+        train: recipes trained for every value, shown as ``trained:RECIPE``; RECIPE@STAGE is the policy as it was
+            after that stage.
+        lines: label -> further overrides; where given, every method has a line for each.
+    """
+
+    title: str
+    field: str
+    values: tuple[float, ...]
+    methods: tuple[str, ...]
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    resample: bool = False
+    train: tuple[str, ...] = ()
+    lines: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"": {}})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curves:
+    """Losses over the epochs of the first stage of several recipes, trained in the run."""
+
+    title: str
+    recipes: tuple[str, ...]
+    metrics: tuple[str, ...] = ("loss", "held_out_loss")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """What ``wirelax reproduce`` does for a system.
+
+    Attributes:
+        count: test channels.
+        train: recipes trained in the run, as in `Sweep`; their methods are called ``trained:RECIPE``.
+        train_preset: of these recipes.
+        methods: other methods in the tables.
+        groups: title -> methods of one set of figures.
+        scenarios: title -> configuration overrides; every table is made for each.
+        sweeps: further figures.
+        sweep_count: channels of a sweep.
+        curves: learning curves.
+        paper: printed numbers.
+        notes: paragraphs for the page.
+    """
+
+    count: int
+    train: tuple[str, ...]
+    train_preset: str
+    methods: tuple[str, ...]
+    groups: Mapping[str, tuple[str, ...]]
+    scenarios: Mapping[str, Mapping[str, Any]]
+    sweeps: tuple[Sweep, ...] = ()
+    sweep_count: int = 100
+    curves: tuple[Curves, ...] = ()
+    paper: tuple[PaperFigure, ...] = ()
+    notes: tuple[str, ...] = ()
