@@ -1,92 +1,84 @@
-"""A second, tiny system: everything that the `System` protocol asks for, and nothing more."""
+"""A user's own system, whole: parallel subchannels whose power has a price, with a policy, a comparison, a report."""
 
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from wirelax.channels import rayleigh
-from wirelax.kernels import link_sinr, rate
-from wirelax.systems import ArraySpec, Method, bounded, override_config
-from wirelax.types import Solution, Status
-from wirelax.units import linear_to_db
+import wirelax
+from wirelax.kernels import rate
+from wirelax.policies import MLP, PolicySpec
+from wirelax.systems import ArraySpec, Recipe, Stage, System, bounded, fresh_problems, function_method, train_policy
+from wirelax.training import LoopConfig, utility_objective
 
 
 @dataclass(frozen=True, kw_only=True)
-class PricedLinkConfig:
-    num_subchannels: int = bounded(4, low=1)
-    mean_gain: float = bounded(1e-11, above=0.0)
-    noise_w: float = bounded(1e-13, above=0.0)
-    max_power_w: float = bounded(0.1, above=0.0)
-    price_per_w: float = bounded(30.0, above=0.0)
+class Config:
+    num_subchannels: int = bounded(4, "Subchannels of the link.", low=1)
+    noise_w: float = bounded(1e-13, "Noise in a subchannel.", unit="W", above=0.0)
+    max_power_w: float = bounded(0.1, "Largest power of a subchannel.", unit="W", above=0.0)
+    price_per_w: float = bounded(30.0, "Price of power.", unit="bit/s/Hz/W", above=0.0)
 
 
-class PricedLink:
-    """One link over parallel subchannels: sum_k log2(1 + SNR_k) - price * p_k, every p_k in [0, max_power_w]."""
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    snr: jax.Array  # at full power, [subchannel]
+    max_power_w: jax.Array
+    price_per_w: jax.Array
 
-    name = "priced-link"
-    summary = "power on parallel subchannels at a price per watt"
-    utility_name, utility_unit = "net_rate", "bit/s/Hz"
-    arrays = (ArraySpec("gain", ("subchannel",)),)
-    recipes = MappingProxyType({})
+    def utility(self, allocation):
+        share = allocation["power_w"] / self.max_power_w
+        return rate(self.snr * share).sum() - self.price_per_w * allocation["power_w"].sum()
 
-    def __init__(self, config=None, **overrides):
-        self.config = override_config(config or PricedLinkConfig(), overrides)
+    def violations(self, allocation):
+        return {"max_power": allocation["power_w"].max() / self.max_power_w - 1}
+
+
+def water_filling(problem):
+    """The optimum: one water level, set by the price."""
+    level_w = 1 / (problem.price_per_w * jnp.log(2))
+    return {"power_w": jnp.clip(level_w - problem.max_power_w / problem.snr, 0, problem.max_power_w)}
+
+
+def max_power(problem):
+    """Full power everywhere."""
+    return {"power_w": jnp.full_like(problem.snr, problem.max_power_w)}
+
+
+MLP_POLICY = PolicySpec(  # the same few layers for every subchannel, so it serves any number of them
+    MLP((32, 32), 1),
+    features=lambda problem: jnp.log(jnp.maximum(problem.snr, 1e-6))[:, None],
+    head=lambda outputs, problem: {"power_w": problem.max_power_w * jax.nn.sigmoid(outputs[:, 0])},
+)
+
+
+class PricedLink(System):
+    """Power on parallel subchannels at a price per watt."""
+
+    name, config, utility_name, utility_unit = "priced-link", Config(), "net_rate", "bit/s/Hz"
+    arrays = (ArraySpec("gain", ("subchannel",), "Linear power gain.", sizes={"subchannel": "num_subchannels"}),)
+    methods = {m.name: m for m in map(function_method, (water_filling, max_power))}  # noqa: RUF012
 
     def sample(self, key):
-        return {"gain": self.config.mean_gain * rayleigh((self.config.num_subchannels,), key=key)}
+        return {"gain": 1e-11 * jax.random.exponential(key, (self.config.num_subchannels,))}
 
-    def fit(self, channels):
-        return PricedLink(self.config, num_subchannels=np.shape(channels["gain"])[-1])
-
-    def features(self, channel):
-        return linear_to_db(jnp.maximum(channel["gain"] / self.config.noise_w, 1e-4)) / 10
-
-    def decode(self, outputs, channel):
-        return {"power_w": self.config.max_power_w * jax.nn.sigmoid(outputs)}
-
-    def _price(self, channel):
-        return channel.get("price_per_w", self.config.price_per_w)
-
-    def sum_rate(self, allocation, channel):
-        sinr = link_sinr(jnp.diag(channel["gain"]), allocation["power_w"], self.config.noise_w)
-        return rate(sinr).sum()
-
-    def utility(self, allocation, channel):
-        return self.sum_rate(allocation, channel) - self._price(channel) * allocation["power_w"].sum()
-
-    def violations(self, allocation, channel):
-        return {"max_power": allocation["power_w"].max() / self.config.max_power_w - 1}
-
-    def metrics(self, allocation, channel):
-        return {"net_rate": self.utility(allocation, channel), "sum_rate": self.sum_rate(allocation, channel)}
-
-    def table_columns(self, utility, best, arrays):
-        return {"net_rate_p5": float(np.percentile(utility, 5))}
-
-    def reproduction(self, preset):
-        raise ValueError(f"{self.name} comes from no paper, so there is nothing to reproduce")
-
-    def _water_filling(self, state, channel, key):
-        level_w = 1 / (self._price(channel) * jnp.log(2))
-        return self._solution(
-            jnp.clip(level_w - self.config.noise_w / channel["gain"], 0, self.config.max_power_w), channel
-        )
-
-    def _max_power(self, state, channel, key):
-        return self._solution(jnp.full_like(channel["gain"], self.config.max_power_w), channel)
-
-    def _solution(self, power_w, channel):
-        allocation, zero = {"power_w": power_w}, jnp.zeros((), jnp.int32)
-        utility = self.utility(allocation, channel)
-        return Solution(allocation=allocation, utility=utility, iterations=zero, status=zero + Status.CONVERGED)
+    def problem(self, channel):
+        power_w, price = self.config.max_power_w, self.config.price_per_w
+        return Problem(snr=channel["gain"] / self.config.noise_w * power_w, max_power_w=power_w, price_per_w=price)
 
     @property
-    def methods(self):
-        found = (
-            Method("water-filling", "the optimum: one water level, set by the price", self._water_filling),
-            Method("max-power", "full power everywhere", self._max_power),
-        )
-        return {method.name: method for method in found}
+    def recipes(self):
+        def stages(preset, seed):
+            loop = LoopConfig(steps=200 if preset == "smoke" else 2000, learning_rate=1e-2, seed=seed)
+            objective, source = utility_objective(MLP_POLICY), fresh_problems(self, 64)
+            return [Stage(name="utility", objective=objective, source=source, loop=loop)]
+
+        return {"mlp": Recipe(name="mlp", summary="dense layers, no labels", spec=MLP_POLICY, stages=stages)}
+
+
+def train_and_compare(folder, preset="quick", count=1000):
+    link = PricedLink()
+    policy = train_policy(link, "mlp", directory=f"{folder}/run", preset=preset)
+    methods = {**{name: name for name in link.methods}, "mlp": policy}
+    return wirelax.compare(link, methods, wirelax.sample(link, count), out=f"{folder}/report")

@@ -198,7 +198,9 @@ class Template:
         self.system = system
         traced = set(float_fields(type(system).config))
         static = {name: value for name, value in vars(system.config).items() if name not in traced}
-        self._key = (type(system), tuple(sorted(static.items())))
+        # What else an instance holds may tell it from others of its class: then it is equal to itself alone.
+        own = id(system) if vars(system).keys() - {"config", "data", "arrays"} else None
+        self._key = (type(system), own, tuple(sorted(static.items())))
 
     def __hash__(self) -> int:
         return hash(self._key)

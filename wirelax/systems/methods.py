@@ -52,9 +52,10 @@ def method_of(system: Any, method: Any) -> Method:
 
 
 def function_method(function: Callable[..., Any], name: str | None = None) -> Method:
-    """A method that calls a function of a problem, or of a problem and a key."""
-    name = name or getattr(function, "__name__", type(function).__name__)
-    return Method(name, f"the function {name}", _Call(function, _takes_key(function)))
+    """A method that calls a function of a problem, or of a problem and a key; its docstring is the summary."""
+    name = name or getattr(function, "__name__", type(function).__name__).strip("_").replace("_", "-")
+    summary = (getattr(function, "__doc__", None) or f"the function {name}").strip().splitlines()[0]
+    return Method(name, summary, _Call(function, _takes_key(function)))
 
 
 @dataclass(frozen=True)

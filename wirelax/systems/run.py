@@ -155,10 +155,10 @@ def _rows(array: np.ndarray, start: int, size: int) -> Array:
 
 
 def _snr_db(problems: Any) -> float | None:
-    snr = getattr(problems, "snr", None)
-    if snr is None:
+    if not hasattr(problems, "snr"):
         return None
-    reached = np.asarray(snr)[np.asarray(snr) > 0]
+    snr = np.asarray(jax.vmap(lambda problem: problem.snr)(problems))  # it may be a property of one problem
+    reached = snr[snr > 0]
     return float(linear_to_db(np.median(reached))) if reached.size else None
 
 
