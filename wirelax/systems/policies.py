@@ -22,6 +22,7 @@ def policy_method(
     *,
     solve: Callable[..., Any] | None = None,
     over: Any = "vmap",
+    recipe: str | None = None,
 ) -> Method:
     """A method that runs a policy, whose weights are loaded when it is first used.
 
@@ -33,11 +34,12 @@ def policy_method(
         load: gives the policy.
         solve: in place of ``PolicySolve(spec)``.
         over: how that is batched.
+        recipe: trains it for other sizes, by name; the policy's own by default.
     """
 
     def state() -> Any:
         policy = load()
-        _check_sizes(system, name, policy, spec.sizes)
+        _check_sizes(system, name, policy, recipe or policy.name, spec.sizes)
         return policy.state
 
     return Method(name=name, summary=summary, solve=solve or PolicySolve(spec), load=state, over=over)
@@ -45,7 +47,7 @@ def policy_method(
 
 def shipped_method(system: Any, name: str, summary: str, recipe: Any, **how: Any) -> Method:
     """A method that runs the weights of a recipe that come with the package."""
-    how = {"spec": recipe.spec, "solve": recipe.solve, "over": recipe.over, **how}
+    how = {"spec": recipe.spec, "solve": recipe.solve, "over": recipe.over, "recipe": recipe.name, **how}
     return policy_method(system, name, summary, load=lambda: load_shipped(system.name, recipe.name), **how)
 
 
@@ -67,7 +69,7 @@ def trained_method(system: Any, policy: Policy, name: str | None = None) -> Meth
     )
 
 
-def _check_sizes(system: Any, name: str, policy: Policy, fields: Sequence[str]) -> None:
+def _check_sizes(system: Any, name: str, policy: Policy, recipe: str, fields: Sequence[str]) -> None:
     """Raise InputError where the network's shape belongs to other sizes than the system has."""
     trained = policy.meta.get("config", {})
     differing = [field for field in fields if trained.get(field) != getattr(system.config, field)]
@@ -78,5 +80,5 @@ def _check_sizes(system: Any, name: str, policy: Policy, fields: Sequence[str]) 
     raise InputError(
         f"method {name!r} was trained for {listed(trained.get)}, the channels have "
         f"{listed(lambda field: getattr(system.config, field))}; train it for this size: "
-        f"wirelax train {system.name} --policy {policy.name} {sizes} --out RUN_DIR, and run it as policy:RUN_DIR"
+        f"wirelax train {system.name} --policy {recipe} {sizes} --out RUN_DIR, and run it as policy:RUN_DIR"
     )
