@@ -3,23 +3,35 @@
 import ast
 import contextlib
 import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import wirelax
 from wirelax import systems
-from wirelax.channels import write_arrays
 from wirelax.cli import main
+from wirelax.errors import InputError
+from wirelax.io import write_arrays
+from wirelax.systems import registry
 
 from ..toy_system import PricedLink
 
 PACKAGE = Path(wirelax.__file__).parent
-NAMES_A_SYSTEM = {"demo.py", "bench", "systems/__init__.py"}
-"""Where systems may be named: what is about one of them, and the registry."""
+TESTS = Path(__file__).parents[1]
+NAMES_A_SYSTEM = {"demo.py", "systems/registry.py"}
+"""Where systems may be named: the demonstration, and the registry."""
+
+
+@pytest.fixture
+def registry_as_it_was(monkeypatch):
+    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
 
 
 @contextlib.contextmanager
@@ -28,7 +40,7 @@ def registered():
     try:
         yield PricedLink()
     finally:
-        systems._registered.pop(PricedLink.name)
+        registry._registered.pop(PricedLink.name)
 
 
 @pytest.fixture
@@ -48,31 +60,106 @@ def files(tmp_path_factory):
     return channels, result
 
 
-def net_rate(gain, power_w, config):
-    """The objective in float64 loops."""
-    value = 0.0
-    for g, p in zip(gain.astype(np.float64), power_w.astype(np.float64), strict=True):
-        value += np.log2(1 + g * p / config.noise_w) - config.price_per_w * p
-    return value
+def test_the_toy_is_a_whole_system_in_sixty_lines():
+    lines = [line for line in (TESTS / "toy_system.py").read_text().splitlines() if line.strip()]
+    assert len(lines) <= 60
 
 
-@pytest.mark.parametrize("make", [PricedLink, lambda: systems.get("hetnet-ee")], ids=["toy", "hetnet-ee"])
-def test_systems_follow_the_protocol(make):
-    assert isinstance(make(), systems.System)
+def test_defaults(toy):
+    assert toy.summary == "Power on parallel subchannels at a price per watt."
+    assert (toy.objective, dict(toy.constraints), toy.level_fields) == ("", {}, ())
+    assert toy.data is None
+    assert dict(toy.table_columns(np.ones(2), np.ones(2), {})) == {}
+    with pytest.raises(InputError, match="comes from no paper"):
+        toy.paper("quick")
+    assert toy.axis_lengths({"num_subchannels"}) == {"subchannel": 4}
+    assert toy.axis_lengths({"price_per_w"}) == {}
+    fitted = toy.fit({"gain": np.ones((2, 3))})
+    assert fitted.config.num_subchannels == 3
+    assert toy.fit({"gain": np.ones((2, 4))}) is toy
 
 
-def test_a_class_that_lacks_a_member_is_no_system():
-    class Half(PricedLink):
-        decode = None
+def test_arrays_are_by_default_what_sample_returns():
+    class Plain(PricedLink):
+        arrays = systems.System.arrays
 
-    assert not isinstance(Half(), systems.System)
+        def sample(self, key):
+            return {**super().sample(key), "blocked": jnp.zeros((), bool)}
+
+    gain, blocked = Plain().arrays
+    assert (gain.name, gain.axes, gain.kind) == ("gain", ("axis 0",), "gain")
+    assert (blocked.name, blocked.axes, blocked.kind) == ("blocked", (), "flag")
+    unfitted = Plain()
+    assert unfitted.fit({"gain": np.ones((2, 3))}) is unfitted
+
+
+def test_shapes_that_do_not_go_together_are_refused():
+    class Two(PricedLink):
+        arrays = (
+            *PricedLink.arrays,
+            systems.ArraySpec("cost", ("subchannel",), sizes={"subchannel": "num_subchannels"}),
+        )
+
+    with pytest.raises(InputError, match=r"'cost' has 3 along its axis 'subchannel', 'gain' has 4"):
+        Two().fit({"gain": np.ones((2, 4)), "cost": np.ones((2, 3))})
+
+
+@dataclass
+class Bare:
+    """A problem without constraints and a utility."""
+
+    gain: object = 0.0
+
+
+FAULTS = {
+    "not callable": (lambda: 3, "cannot be called"),
+    "no system": (lambda: dict, "dict is no subclass of wirelax.systems.System"),
+    "another name": (lambda: PricedLink, "'name' is 'priced-link'; set it to 'faulty'"),
+    "no name": (lambda: faulty(name=None), "'name' is None"),
+    "no config": (lambda: faulty(config=None, __init__=lambda self: None), "'config' is no dataclass"),
+    "no sample": (lambda: faulty(sample=systems.System.sample), "has no 'sample'; add sample"),
+    "no problem": (lambda: faulty(problem=systems.System.problem), "has no 'problem'; add problem"),
+    "no methods": (lambda: faulty(methods=systems.System.methods), "has no 'methods'; add a property methods"),
+    "sample fails": (
+        lambda: faulty(sample=lambda self, key: 1 // 0),
+        "sample fails on traced arrays: ZeroDivisionError",
+    ),
+    "sample no mapping": (lambda: faulty(sample=lambda self, key: jnp.zeros(3)), "sample returns"),
+    "sample lacks an array": (lambda: faulty(sample=lambda self, key: {"h": jnp.zeros(3)}), "no array 'gain'"),
+    "problem fails": (
+        lambda: faulty(problem=lambda self, channel: float(channel["gain"][0])),
+        "problem fails on traced",
+    ),
+    "problem without utility": (lambda: faulty(problem=lambda self, channel: channel), r"no utility\(allocation\)"),
+    "methods no mapping": (lambda: faulty(methods=[1]), "'methods' is list"),
+    "methods empty": (lambda: faulty(methods={}), "one method at least"),
+    "method no Method": (lambda: faulty(methods={"mine": max}), "method 'mine' is a builtin_function_or_method"),
+}
+
+
+def faulty(**members):
+    """The toy under another name with something wrong."""
+    return type("Faulty", (PricedLink,), {"name": "faulty", **members})
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_wrong_is_said_at_register(fault, registry_as_it_was):
+    make, words = FAULTS[fault]
+    with pytest.raises(InputError, match=words):
+        systems.register("faulty", make() if fault != "not callable" else 3)
+    assert "faulty" not in systems.names()
+
+
+def test_nothing_is_wrong_with_the_faulty_system_as_such(registry_as_it_was):
+    systems.register("faulty", faulty())
+    assert systems.get("faulty", price_per_w=5).config.price_per_w == 5.0
 
 
 def test_registry(toy):
     assert toy.name in systems.names()
     assert isinstance(systems.get(toy.name, price_per_w=5), PricedLink)
     for name in (toy.name, "hetnet-ee"):
-        with pytest.raises(ValueError, match="exists already"):
+        with pytest.raises(InputError, match="exists already"):
             systems.register(name, PricedLink)
 
 
@@ -83,22 +170,42 @@ def test_unregistered_systems_are_unknown(capsys):
 
 def test_systems_lists_it(toy, capsys):
     assert main(["systems", "--json"]) == 0
-    found = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
-    assert [method["name"] for method in found[toy.name]["methods"]] == ["water-filling", "max-power"]
-    assert found[toy.name]["summary"] == toy.summary
-    assert found[toy.name]["policies"] == []
+    found = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}[toy.name]
+    assert found["methods"] == [
+        {"name": "water-filling", "summary": "The optimum: one water level, set by the price."},
+        {"name": "max-power", "summary": "Full power everywhere."},
+    ]
+    assert found["policies"] == [{"name": "mlp", "summary": "dense layers, no labels"}]
+    assert found["summary"] == toy.summary
+
+
+def test_describe_tells_fields_and_arrays(toy, capsys):
+    assert main(["describe", toy.name, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    price = next(field for field in found["fields"] if field["name"] == "price_per_w")
+    assert price == {
+        "name": "price_per_w",
+        "default": 30.0,
+        "unit": "bit/s/Hz/W",
+        "allowed": "> 0.0",
+        "description": "Price of power.",
+    }
+    assert found["arrays"][0]["axes"] == ["batch", "subchannel"]
 
 
 def test_solve_writes_the_optimum(toy, files):
     gain, result = np.load(files[0])["gain"], np.load(files[1])
     assert gain.shape == (40, 4)
-    assert set(result) == {"power_w", "net_rate", "sum_rate", "feasible"}
+    assert set(result) == {"power_w", "net_rate", "feasible", "status", "proven"}
     assert result["feasible"].all()
-    grid_w = np.linspace(0, toy.config.max_power_w, 2001)[:, None]
-    for g, power_w, value in zip(gain, result["power_w"], result["net_rate"], strict=True):
-        np.testing.assert_allclose(value, net_rate(g, power_w, toy.config), rtol=1e-5, atol=1e-6)
-        each = np.log2(1 + g.astype(np.float64) * grid_w / toy.config.noise_w) - toy.config.price_per_w * grid_w
-        np.testing.assert_allclose(value, each.max(0).sum(), rtol=1e-5, atol=2e-5)
+    config, grid_w = toy.config, np.linspace(0, toy.config.max_power_w, 2001)
+    for g, power_w, value in zip(gain.astype(float), result["power_w"].astype(float), result["net_rate"], strict=True):
+        reached, best = 0.0, 0.0
+        for k in range(4):
+            reached += np.log2(1 + g[k] * power_w[k] / config.noise_w) - config.price_per_w * power_w[k]
+            best += max(np.log2(1 + g[k] * p / config.noise_w) - config.price_per_w * p for p in grid_w)
+        np.testing.assert_allclose(value, reached, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(value, best, rtol=1e-5, atol=2e-5)
 
 
 def test_solve_fits_the_sizes_of_a_file(toy, tmp_path):
@@ -107,22 +214,6 @@ def test_solve_fits_the_sizes_of_a_file(toy, tmp_path):
     arguments = ["solve", toy.name, "--method", "water-filling", "--channels", str(file), "--out", str(out)]
     assert main([*arguments, "--set", "price_per_w=2"]) == 0
     np.testing.assert_allclose(np.load(out)["power_w"], [[0.0, 0.1]])
-
-
-def test_compare(toy, files, tmp_path, capsys):
-    out = tmp_path / "compare"
-    arguments = ["compare", toy.name, "--methods", "max-power,water-filling", "--channels", str(files[0])]
-    assert main([*arguments, "--out", str(out)]) == 0
-    rows = json.loads((out / "table.json").read_text())
-    assert [row["method"] for row in rows] == ["max-power", "water-filling"]
-    columns = "count utility_mean utility_median ratio_to_best violation_fraction seconds_per_channel net_rate_p5"
-    assert set(columns.split()) <= set(rows[0])
-    assert rows[0]["ratio_to_best"] < rows[1]["ratio_to_best"] == 1.0
-    assert [row["violation_fraction"] for row in rows] == [0.0, 0.0]
-    assert (out / "table.md").read_text() in capsys.readouterr().out
-    page = (out / "report.html").read_text()
-    assert "net rate" in page
-    assert page.count("data:image/png;base64") == 3
 
 
 @pytest.mark.parametrize(
@@ -143,20 +234,58 @@ def test_bad_usage(toy, tmp_path, capsys, arguments, words):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_outputs_of_any_network_are_feasible(toy):
-    outputs = jnp.array([-1e4, -1.0, 1.0, 1e4])
-    allocation = toy.decode(outputs, {})
-    assert float(toy.violations(allocation, {})["max_power"]) <= 1e-6
-    assert np.isfinite(toy.features({"gain": jnp.zeros(4)})).all()
+PLUGIN = """
+from wirelax import systems
+from tests.toy_system import PricedLink
+
+systems.register("priced-link", PricedLink)
+"""
 
 
-def test_gradient_through_the_kernels_vanishes_at_the_optimum(toy, files):
-    gain, power_w = np.load(files[0])["gain"], np.load(files[1])["power_w"]
-    slope = jax.jit(jax.vmap(jax.grad(lambda p, g: toy.utility({"power_w": p}, {"gain": g}))))
-    slope = np.asarray(slope(power_w, gain))
-    assert np.abs(slope[power_w > 0]).max() < 1e-4 * toy.config.price_per_w
-    assert (slope[power_w == 0] <= 0).all()
-    assert (power_w == 0).any()
+def run(folder, *arguments):
+    """A command in a process of its own, started in a folder."""
+    environment = {**os.environ, "PYTHONPATH": str(TESTS.parent)}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_plugin_is_found_in_the_current_folder(tmp_path):
+    (tmp_path / "my_systems.py").write_text(PLUGIN)
+    arguments = ["solve", "priced-link", "--method", "max-power", "--count", "2", "--out", "out.npz"]
+    found = run(tmp_path, "-m", "wirelax", "--plugin", "my_systems", *arguments)
+    assert found.returncode == 0, found.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "out.npz")["power_w"], 0.1, rtol=1e-6)
+
+
+def test_a_plugin_that_is_not_there(tmp_path, capsys):
+    assert main(["--plugin", "no_such_module_of_mine", "systems"]) == 2
+    assert "plugin 'no_such_module_of_mine' does not import" in capsys.readouterr().err
+
+
+def test_entry_points_of_installed_packages(registry_as_it_was, monkeypatch, capsys):
+    point = EntryPoint("priced-link", f"{PricedLink.__module__}:PricedLink", registry.ENTRY_POINTS)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == "wirelax.systems" else [])
+    for _ in range(2):  # the second time it is there already
+        assert main(["systems"]) == 0
+        assert "priced-link: Power on parallel subchannels" in capsys.readouterr().out
+
+
+LIGHT = """
+import sys
+import wirelax
+heavy = {"jax", "flax", "optax", "orbax", "matplotlib", "scipy", "h5py"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+from wirelax.cli import main
+assert main(["systems"]) == 0
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+"""
+
+
+def test_import_and_systems_load_nothing_heavy(tmp_path):
+    found = run(tmp_path, "-c", LIGHT)
+    assert found.returncode == 0, found.stderr
+    assert "hetnet-ee: " in found.stdout
 
 
 def mentions(path):
@@ -184,15 +313,15 @@ def test_mentions_are_found():
     assert any("wirelax.systems.hetnet_ee" in text for text in mentions(PACKAGE / "systems/hetnet_ee/system.py"))
 
 
-@pytest.mark.parametrize("name", systems._SHIPPED)
+@pytest.mark.parametrize("name", registry._SHIPPED)
 def test_only_a_system_knows_its_name(name):
-    package = systems._SHIPPED[name].split(":")[0]
+    package = registry._SHIPPED[name][0]
     # A plain word (`noma`) may also be the name of a kernel; one with a hyphen can only be the system.
     forbidden = {package, name} if "-" in name else {package}
     guilty = []
     for path in sorted(PACKAGE.rglob("*.py")):
         place = path.relative_to(PACKAGE)
         own = ".".join(("wirelax", *place.with_suffix("").parts)).startswith(package)
-        if not own and place.as_posix() not in NAMES_A_SYSTEM and place.parts[0] not in NAMES_A_SYSTEM:
+        if not own and place.as_posix() not in NAMES_A_SYSTEM:
             guilty += [(place.as_posix(), text) for text in mentions(path) if any(word in text for word in forbidden)]
     assert guilty == []
