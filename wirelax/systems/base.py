@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +35,7 @@ class ArraySpec:
         required: whether every file has it.
         kind: "gain", linear power gains; "weight", other numbers of at least 0; "flag", true or false.
         sizes: axis -> the configuration field that is its length, where one is.
+        at_most: values above this are possible, but speak for a wrong unit, and are warned of.
     """
 
     name: str
@@ -42,6 +44,7 @@ class ArraySpec:
     required: bool = True
     kind: Literal["gain", "weight", "flag"] = "gain"
     sizes: Mapping[str, str] = field(default_factory=dict)
+    at_most: float = math.inf
 
 
 class System:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from wirelax.errors import InputError
+from wirelax.errors import InputError, unknown_name
 
 __all__ = ["allowed_values", "bounded", "check_config", "float_fields", "override_config", "unit_of_field"]
 
@@ -85,7 +85,7 @@ def override_config(config: Any, overrides: Mapping[str, Any]) -> Any:
     values = {}
     for name, value in overrides.items():
         if name not in specs:
-            raise InputError(f"unknown configuration field {name!r}; valid fields: {', '.join(specs)}")
+            raise unknown_name("configuration field", name, specs)
         values[name] = _convert(name, value, getattr(config, name))
     new = dataclasses.replace(config, **values)
     check_config(new)

@@ -10,7 +10,7 @@ from typing import Any
 
 from jaxtyping import PRNGKeyArray
 
-from wirelax.errors import InputError
+from wirelax.errors import InputError, unknown_name
 from wirelax.io import RunFolder
 from wirelax.policies import Policy
 from wirelax.problems import evaluate
@@ -43,8 +43,7 @@ def method_of(system: Any, method: Any) -> Method:
         return trained_method(system, RunFolder(folder).load_policy(), method)
     if isinstance(method, str):
         if method not in system.methods:
-            valid = ", ".join(system.methods)
-            raise InputError(f"unknown method {method!r} for {system.name}; valid methods: {valid}, {POLICY}RUN_DIR")
+            raise unknown_name("method", method, [*system.methods, f"{POLICY}RUN_DIR"], f" for {system.name}")
         return system.methods[method]
     if callable(method):
         return function_method(method)

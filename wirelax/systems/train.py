@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from wirelax._version import __version__
-from wirelax.errors import InputError
+from wirelax.errors import InputError, unknown_name
 from wirelax.io import RunFolder, claim_run
 from wirelax.policies import Policy, PolicyState
 from wirelax.systems.labels import LABEL_STREAM, labelled_problems
@@ -91,7 +91,7 @@ def recipe_of(system: Any, recipe: Recipe | str) -> Recipe:
     if not isinstance(recipe, str):
         return recipe
     if recipe not in system.recipes:
-        raise InputError(f"unknown policy {recipe!r}; valid policies: {', '.join(system.recipes) or 'none'}")
+        raise unknown_name("policy", recipe, system.recipes)
     return system.recipes[recipe]
 
 
