@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
+import jax
 import numpy as np
 
 from wirelax import systems
 from wirelax.console import say
 from wirelax.errors import InputError
+from wirelax.io import check_new_folder
 from wirelax.io.errors import import_extra
-from wirelax.systems.base import System
+from wirelax.systems.base import ArraySpec, System
 from wirelax.systems.run import BatchResult
 from wirelax.types import FEASIBILITY_TOLERANCE, Status
 from wirelax.units import linear_to_db
@@ -23,9 +27,12 @@ __all__ = [
     "channels_of",
     "check_report_extra",
     "command_line",
+    "counted",
     "names_of",
     "report_result",
+    "results_folder",
     "settings",
+    "size_fields",
     "system_of",
     "warn_of_levels",
 ]
@@ -33,6 +40,11 @@ __all__ = [
 INFEASIBLE = 3
 PLAUSIBLE_SNR_DB = (-20.0, 150.0)
 """A median SNR at full power outside of this speaks for a wrong unit."""
+
+
+def counted(number: int, what: str = "channel") -> str:
+    """``1 channel``, ``20 channels``."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def settings(items: Sequence[str]) -> dict[str, str]:
@@ -49,6 +61,12 @@ def settings(items: Sequence[str]) -> dict[str, str]:
 def system_of(options: argparse.Namespace) -> System:
     """The system with its overridden fields."""
     return systems.get(options.system, **settings(options.overrides))
+
+
+def size_fields(system: System) -> set[str]:
+    """Configuration fields that the shapes of channels set."""
+    drawn = jax.eval_shape(system.sample, jax.random.key(0))
+    return set(system.sizes_of({name: np.empty((1, *leaf.shape)) for name, leaf in drawn.items()}))
 
 
 def names_of(option: str) -> list[str]:
@@ -76,33 +94,64 @@ def check_report_extra() -> None:
         import_extra(module, "a report", "report")
 
 
+@contextmanager
+def results_folder(path: str | Path, overwrite: bool) -> Generator[Path]:
+    """A folder for tables and figures, made before the work is done; a failure leaves no empty one behind."""
+    there = Path(path).exists()
+    folder = check_new_folder(path, overwrite, "table.json")
+    try:
+        yield folder
+    except BaseException:
+        if not there:
+            with suppress(OSError):  # what was written so far stays
+                folder.rmdir()
+        raise
+
+
 def command_line() -> str:
     """The command as it was typed."""
     return shlex.join(["wirelax", *sys.argv[1:]])
 
 
 def warn_of_levels(system: System, channels: Mapping[str, np.ndarray], median_snr_db: float | None) -> None:
-    """Say so where the median SNR at full power is far from anything physical."""
+    """Say so where gains or the median SNR at full power are far from anything physical."""
+    positive = {spec.name: _positive(channels[spec.name]) for spec in _gains(system, channels)}
+    for spec in _gains(system, channels):
+        above = int((positive[spec.name] > spec.at_most).sum())
+        if above:
+            say(
+                f"wirelax: warning: {above:,} of {positive[spec.name].size:,} positive power gains in {spec.name!r} "
+                f"are above {spec.at_most:g}: more would arrive than was sent; store linear power gains, 10 ** "
+                "(-loss_db / 10), not dB"
+            )
     low, high = PLAUSIBLE_SNR_DB
     if median_snr_db is None or low <= median_snr_db <= high:
         return
-    gains = [channels[spec.name] for spec in system.arrays if spec.kind == "gain" and spec.name in channels]
-    positive = np.concatenate([gain[gain > 0].ravel() for gain in gains])
-    levels = ", ".join(f"{name}={getattr(system.config, name):g}" for name in system.level_fields)
+    levels = [f"{name}={getattr(system.config, name):g}" for name in system.level_fields]
+    levels += [f"median {name} {float(linear_to_db(np.median(gain))):.0f} dB" for name, gain in positive.items()]
     say(
-        f"wirelax: warning: the median SNR at full power is {median_snr_db:.0f} dB, far from anything physical; the "
-        f"median gain is {float(linear_to_db(np.median(positive))):.0f} dB and {levels}: check that gains are linear "
-        "power gains in the unit that belongs to the noise (--set)"
+        f"wirelax: warning: the median SNR at full power is {median_snr_db:.0f} dB, far from anything physical "
+        f"({', '.join(levels)}): check that gains are linear power gains and that noise and budgets are in the units "
+        f"that belong to them (--set, see `wirelax describe {system.name}`)"
     )
 
 
-def report_result(name: str, result: BatchResult, where: str, *, exact: bool = False) -> int:
+def _gains(system: System, channels: Mapping[str, np.ndarray]) -> list[ArraySpec]:
+    """The arrays of gains that there are, with something in them."""
+    return [s for s in system.arrays if s.kind == "gain" and s.name in channels and _positive(channels[s.name]).size]
+
+
+def _positive(gain: np.ndarray) -> np.ndarray:
+    return gain[gain > 0]
+
+
+def report_result(name: str, result: BatchResult, where: str = "", *, exact: bool = False) -> int:
     """Say what did not end as it should; the exit status.
 
     Args:
         name: of the method.
         result: what it found.
-        where: the results are, in words.
+        where: the file with the results, if there is one.
         exact: whether the method claims the optimum, so that results it cannot prove are counted.
     """
     count, status = len(result.utility), result.status
@@ -115,26 +164,24 @@ def report_result(name: str, result: BatchResult, where: str, *, exact: bool = F
     bad = ~result.feasible
     if not bad.any():
         return 0
+    which = f"; 'feasible' in {where} says which" if where else ""
     hopeless = bad & (status == Status.INFEASIBLE)
     if hopeless.any():
-        first = int(np.argmax(hopeless))
         say(
             f"wirelax: {name}: {int(hopeless.sum())} of {count} instances have no feasible solution that it could find "
-            f"(first: index {first}); 'feasible' in {where} says which"
+            f"(first: index {int(np.argmax(hopeless))}){which}"
         )
-    if broken := _broken(result, bad & ~hopeless):
-        first = int(np.argmax(bad & ~hopeless))
+    broken = bad & ~hopeless
+    if broken.any():
         say(
-            f"wirelax: {name}: {int((bad & ~hopeless).sum())} of {count} results break a constraint, {broken} (first: "
-            f"index {first}); 'feasible' in {where} says which"
+            f"wirelax: {name}: {int(broken.sum())} of {count} results break a constraint, {_broken(result, broken)} "
+            f"(first: index {int(np.argmax(broken))}){which}"
         )
     return INFEASIBLE
 
 
 def _broken(result: BatchResult, rows: np.ndarray) -> str:
     """How many of these results break each constraint: ``min_rate 3, total_power 1``."""
-    if not rows.any():
-        return ""
     counts = {
         name: int((rows & ~(np.asarray(value) <= FEASIBILITY_TOLERANCE)).sum())
         for name, value in result.violations.items()

@@ -79,8 +79,10 @@ def describe(options: argparse.Namespace) -> int:
         print(json.dumps(found, indent=1))
         return 0
     print(f"{found['name']}: {found['summary']}\n")
-    _entry("objective", f"{found['objective']} ({found['utility']['name']}, {found['utility']['unit']})")
-    print("\nconstraints")
+    _entry("objective", found["objective"] or "the problem's utility")
+    _entry("written as", f"{found['utility']['name']} {found['utility']['unit']}".strip())
+    if found["constraints"]:
+        print("\nconstraints")
     for name, line in found["constraints"].items():
         _entry(f"  {name}", line)
     print("\nchannel arrays (.npz, .h5, .mat; the batch axis may be missing for one instance)")
@@ -89,7 +91,9 @@ def describe(options: argparse.Namespace) -> int:
         _entry(f"  {array['name']} [{', '.join(array['axes'])}]", optional + array["description"])
     print("\nconfiguration fields (--set FIELD=VALUE)")
     for field in found["fields"]:
-        value = f"{field['default']} {field['unit']}".strip()
+        default = field["default"]
+        value = f"{default:g}" if isinstance(default, float) else str(default)
+        value = f"{value} {field['unit']}".strip()
         _entry(f"  {field['name']}", f"default {value}; {field['allowed']}. {field['description']}")
     for kind, title in (
         ("methods", "methods (--method, --methods)"),

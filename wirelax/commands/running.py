@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 import numpy as np
 
 from wirelax import systems
-from wirelax.commands._options import channels_of, report_result, system_of, warn_of_levels
+from wirelax.commands._options import channels_of, counted, report_result, system_of, warn_of_levels
 from wirelax.console import Progress, say
 from wirelax.io import check_writable, write_arrays
+from wirelax.report._format import format_si
 from wirelax.systems.train import recipe_of
 
 __all__ = ["sample", "solve", "train"]
@@ -22,7 +24,7 @@ def sample(options: argparse.Namespace) -> int:
     out = check_writable(options.out, options.overwrite)
     channels = systems.sample_channels(system, options.count, options.seed)
     write_arrays(out, channels, overwrite=options.overwrite)
-    say(f"{options.count} channels of {system.name} written to {out}")
+    say(f"{counted(options.count)} of {system.name} written to {out}")
     return 0
 
 
@@ -40,12 +42,14 @@ def solve(options: argparse.Namespace) -> int:
             batch_size=options.batch_size,
             progress=progress.update,
         )
-    write_arrays(out, result.arrays, overwrite=options.overwrite)
+    violations = {f"violation_{name}": value for name, value in result.violations.items()}
+    write_arrays(out, {**result.arrays, **violations}, overwrite=options.overwrite)
     count, mean = len(result.utility), float(np.mean(result.utility))
     warn_of_levels(system, channels, result.median_snr_db)
     say(
-        f"{count} channels ({source}) solved by {options.method}: mean {system.utility_name} {mean:.6g} "
-        f"{system.utility_unit}, {1e6 * result.seconds / count:.3g} us a channel; written to {out}"
+        f"{counted(count)} ({source}) solved by {options.method}: mean {system.utility_name} "
+        f"{format_si(mean, system.utility_unit, 6)}, {format_si(result.seconds / count, 's')} a channel; "
+        f"written to {out}"
     )
     return report_result(options.method, result, str(out), exact=method.exact)
 
@@ -67,7 +71,8 @@ def train(options: argparse.Namespace) -> int:
             say=say,
         )
     say(f"{policy.num_parameters:,} parameters written to {Path(options.out) / 'policy.msgpack'}")
-    sizes = " ".join(f"--set {item}" for item in options.overrides)
-    command = f"wirelax solve {system.name} --method policy:{options.out} {sizes} --count 1000 --out result.npz"
-    say(f"run it with: {' '.join(command.split())}")
+    plugins = [word for module in (*options.plugins, *options.more_plugins) for word in ("--plugin", module)]
+    sizes = [word for item in options.overrides for word in ("--set", item)]
+    method = ["solve", system.name, "--method", f"policy:{options.out}"]
+    say(f"run it with: {shlex.join(['wirelax', *plugins, *method, *sizes])} --count 1000 --out result.npz")
     return 0
