@@ -1,20 +1,20 @@
-import dataclasses
 import itertools
-import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from wirelax.solvers.noma_joint import joint_schedule, noma_joint
-from wirelax.solvers.noma_power import noma_power
-from wirelax.solvers.noma_problem import make_noma_problem
-from wirelax.solvers.noma_schedule import greedy_schedule
+from wirelax.problems import make_noma_problem
+from wirelax.solvers.noma import joint_schedule, noma_joint, noma_power
 from wirelax.types import Status
+
+from ...compiling import quick_jit
+from ...problems.noma_reference import rates
 
 POWER_W, NOISE_W = 20.0, 0.1
 COUNT = 50
+KINDS = {"assignment": bool, "power_w": float}
 
 
 def random_networks(seed, count, subchannels, users):
@@ -24,28 +24,27 @@ def random_networks(seed, count, subchannels, users):
 
 
 def problems(gain, weight, slots, quota, residual=0.0, min_rate=0.0):
-    gain, weight = jnp.asarray(gain), jnp.asarray(weight)
-    fill = lambda value: jnp.full(len(gain), value, gain.dtype)  # noqa: E731
-    made = make_noma_problem(gain[0], weight=weight[0], max_users_per_subchannel=slots, max_subchannels_per_user=quota)
-    return dataclasses.replace(
-        made, gain=gain, weight=weight, noise_power_w=fill(NOISE_W), sic_residual=fill(residual),
-        min_rate=fill(min_rate), total_power_w=fill(POWER_W),
-    )  # fmt: skip
+    """A batch of problems, with greedy schedules."""
+
+    def one(gain, weight):
+        return make_noma_problem(
+            gain,
+            weight=weight,
+            noise_power_w=NOISE_W,
+            total_power_w=POWER_W,
+            sic_residual=residual,
+            min_rate=min_rate,
+            max_users_per_subchannel=slots,
+            max_subchannels_per_user=quota,
+        )
+
+    return quick_jit(jax.vmap(one))(jnp.asarray(gain, float), jnp.asarray(weight, float))
 
 
-def value_of(gain, weight, user, power_w, residual=0.0):
+def value_of(gain, weight, assignment, power_w, residual=0.0):
     """Weighted sum rate of one network and the rates of its pairs, by eqs. (3)-(7)."""
-    total, rates = 0.0, []
-    for i, row in enumerate(user):
-        for s, j in enumerate(row):
-            if j < 0:
-                continue
-            stronger = sum(power_w[i][t] for t in range(s))
-            weaker = sum(power_w[i][t] for t in range(s + 1, len(row)) if row[t] >= 0)
-            heard = gain[i, j] * (residual * weaker + stronger) + NOISE_W
-            rates.append(math.log2(1 + power_w[i][s] * gain[i, j] / heard))
-            total += weight[j] * rates[-1]
-    return total, rates
+    every = rates(gain, assignment, power_w, "receiver", NOISE_W, residual)
+    return (weight * every).sum(), every[assignment]
 
 
 def budget_values(gain, weight, slots, budgets, extra):
@@ -109,14 +108,14 @@ def keys():
 def test_global_optimum_of_small_networks(networks, solve_joint, keys):
     gain, weight = networks
     found = solve_joint(problems(gain, weight, 2, 3), keys)
-    user, power_w = (np.asarray(found.allocation[name]).tolist() for name in ("user", "power_w"))
+    assignment, power_w = (np.asarray(found.allocation[name], kind) for name, kind in KINDS.items())
     gaps = []
     for i in range(COUNT):
         lower, upper = bounds(gain[i], weight[i], 2)
         assert lower > 0.99 * upper
-        got, _ = value_of(gain[i], weight[i], user[i], power_w[i])
+        got, _ = value_of(gain[i], weight[i], assignment[i], power_w[i])
         assert got == pytest.approx(float(found.utility[i]), rel=1e-5)
-        assert sum(map(sum, power_w[i])) == pytest.approx(POWER_W, rel=1e-5)
+        assert power_w[i].sum() == pytest.approx(POWER_W, rel=1e-5)
         assert got <= upper * (1 + 1e-5)
         gaps.append(1 - got / upper)
     assert np.max(gaps) < 0.005
@@ -131,15 +130,14 @@ def test_imperfect_sic_and_minimum_rate(networks, solve_joint, keys):
     found = solve_joint(problem, keys)
 
     def greedy(problem, key):
-        slots = problem.slots(greedy_schedule(problem.gain, 2, 3))
-        return noma_power(problem, slots, starts=2, key=jax.random.split(key)[1])
+        return noma_power(problem, starts=2, key=jax.random.split(key)[1])
 
     base = jax.jit(jax.vmap(greedy))(problem, keys)
     assert (np.asarray(found.status) != Status.INFEASIBLE).all()
     assert (np.asarray(found.utility) >= np.asarray(base.utility) * (1 - 1e-5)).all()
-    user, power_w = (np.asarray(found.allocation[name]).tolist() for name in ("user", "power_w"))
+    assignment, power_w = (np.asarray(found.allocation[name], kind) for name, kind in KINDS.items())
     for i in range(COUNT):
-        got, rates = value_of(gain[i], weight[i], user[i], power_w[i], 0.05)
+        got, rates = value_of(gain[i], weight[i], assignment[i], power_w[i], 0.05)
         assert got == pytest.approx(float(found.utility[i]), rel=1e-4)
         assert min(rates) >= 0.01 * (1 - 1e-4)
 
@@ -148,8 +146,9 @@ def test_imperfect_sic_and_minimum_rate(networks, solve_joint, keys):
 def test_schedule_is_the_optimum_of_a_coarse_grid(x64, users, slots):
     gain, weight = random_networks(1, 10, 3, users)
     schedule = jax.jit(jax.vmap(lambda problem: joint_schedule(problem, levels=12)))
-    user, power_w = jax.tree.map(np.asarray, schedule(problems(gain, weight, slots, 3)))
-    assert user.shape == power_w.shape == (10, 3, slots)
+    assignment, power_w = jax.tree.map(np.asarray, schedule(problems(gain, weight, slots, 3)))
+    assert assignment.shape == power_w.shape == (10, 3, users)
+    assert (assignment.sum(2) <= slots).all()
     budgets = POWER_W / 12 * np.arange(13)
     fine = POWER_W * np.geomspace(1e-6, 1.0, 20_001)
     for i in range(10):
@@ -158,7 +157,7 @@ def test_schedule_is_the_optimum_of_a_coarse_grid(x64, users, slots):
         for levels in itertools.product(range(13), repeat=3):
             if sum(levels) == 12:
                 wanted = max(wanted, sum(value[b] for value, b in zip(values, levels, strict=True)))
-        got, _ = value_of(gain[i], weight[i], user[i].tolist(), power_w[i].tolist())
+        got, _ = value_of(gain[i], weight[i], assignment[i], power_w[i])
         assert wanted * (1 - 1e-9) <= got <= wanted * (1 + 1e-6)
         np.testing.assert_allclose(power_w[i].sum(), POWER_W, 1e-12)
         level = 12 / POWER_W * power_w[i].sum(1)
@@ -175,12 +174,10 @@ def test_quota_of_subchannels(tight_schedule):
     gain, weight = random_networks(5, 20, 6, 3)
     gain[0], gain[1, :, 1:] = 0.0, 0.0
     problem = problems(gain, weight, 2, 2)
-    user, power_w = jax.tree.map(np.asarray, tight_schedule(problem))
-    assert np.isfinite(power_w).all()
-    np.testing.assert_allclose(power_w.sum((1, 2)), POWER_W, 1e-5)
-    assert ((power_w > 0) == (user >= 0)).all()
-    uses = (user[..., None] == np.arange(3)).any(2).sum(1)
-    assert (uses <= 2).all()
+    assignment, power_w = jax.tree.map(np.asarray, tight_schedule(problem))
+    np.testing.assert_allclose(power_w.sum((1, 2)), np.where(np.arange(20) == 0, 0, POWER_W), 1e-5)
+    assert ((power_w > 0) == assignment).all()
+    assert (assignment.sum(1) <= 2).all()
     ratios = []
     for i in range(2, 20):
         # The best of all splits of the six subchannels among the three users, two each and alone, is within reach.
@@ -188,18 +185,18 @@ def test_quota_of_subchannels(tight_schedule):
         for owner in set(itertools.permutations([0, 0, 1, 1, 2, 2])):
             snr = np.array([gain[i, k, j] for k, j in enumerate(owner)]) * POWER_W / 6 / NOISE_W
             alone = max(alone, float((weight[i, list(owner)] * np.log2(1 + snr)).sum()))
-        ratios.append(value_of(gain[i], weight[i], user[i].tolist(), power_w[i].tolist())[0] / alone)
+        ratios.append(value_of(gain[i], weight[i], assignment[i], power_w[i])[0] / alone)
     assert np.min(ratios) > 1.0
 
 
 @pytest.mark.slow
 def test_quota_schedule_of_a_batch_equals_one_by_one(tight_schedule):
     problem = problems(*random_networks(6, 3, 6, 3), 2, 2)
-    user, power_w = tight_schedule(problem)
+    assignment, power_w = tight_schedule(problem)
     one = jax.jit(lambda problem: joint_schedule(problem, levels=60))
     for i in range(3):
-        user_i, power_i = one(jax.tree.map(lambda leaf, i=i: leaf[i], problem))
-        np.testing.assert_array_equal(user[i], user_i)
+        assignment_i, power_i = one(jax.tree.map(lambda leaf, i=i: leaf[i], problem))
+        np.testing.assert_array_equal(assignment[i], assignment_i)
         np.testing.assert_allclose(power_w[i], power_i, rtol=1e-5, atol=1e-6)
 
 

@@ -1,15 +1,18 @@
 """Powers and schedules in turns: never below either alone, within quotas, and it ends."""
 
 import functools
+from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from wirelax.solvers import make_noma_problem, paus, random_schedule, swap_matching
+from wirelax.problems import make_noma_problem, random_schedule
+from wirelax.solvers.noma import equal_power, paus, swap_matching
 from wirelax.types import Status
 
-from ..compiling import quick_jit
+from ...compiling import quick_jit
 
 COUNT, SIZE, QUOTAS = 24, (4, 6), (3, 2)
 
@@ -21,12 +24,20 @@ def solved(min_rate, key):
     gain_key, schedule_key = jax.random.split(key)
     gain = jax.random.exponential(gain_key, SIZE)
     problem = make_noma_problem(
-        gain, min_rate=min_rate, max_users_per_subchannel=QUOTAS[0], max_subchannels_per_user=QUOTAS[1]
+        gain,
+        min_rate=min_rate,
+        schedule=gain < 0,
+        max_users_per_subchannel=QUOTAS[0],
+        max_subchannels_per_user=QUOTAS[1],
     )
-    slots = problem.slots(random_schedule(gain, *QUOTAS, key=schedule_key))
-    before = problem.slot_utility(slots, problem.equal_power(slots))
-    matched = swap_matching(problem, slots, problem.equal_power(slots))
-    return problem.total_power_w, before, matched.utility, paus(problem, slots, problem.equal_power)
+    schedule = random_schedule(replace(problem, min_rate=jnp.zeros(())), key=schedule_key)
+    problem = replace(problem, schedule=schedule)
+    return (
+        problem.total_power_w,
+        equal_power(problem).utility,
+        swap_matching(problem).utility,
+        paus(problem, equal_power),
+    )
 
 
 KEYS = jax.random.split(jax.random.key(7), COUNT)
@@ -50,9 +61,10 @@ def test_it_ends_within_the_quotas_and_the_budget(easy):
     assert (found.status == Status.CONVERGED).all()
     assert ((found.iterations >= 1) & (found.iterations < 20)).all()
     np.testing.assert_allclose(found.allocation["power_w"].sum((1, 2)), total, rtol=1e-5)
-    for user in found.allocation["user"]:
-        assert np.bincount(user[user >= 0]).max() <= QUOTAS[1]
-        assert all(len(set(row[row >= 0])) == (row >= 0).sum() <= QUOTAS[0] for row in user)
+    assert found.allocation["assignment"].sum(1).max() <= QUOTAS[1]
+    assert found.allocation["assignment"].sum(2).max() <= QUOTAS[0]
+    for name in ("total_power", "stray_power", "users_per_subchannel", "subchannels_per_user"):
+        assert (found.violations[name] <= 1e-5).all()
 
 
 def test_a_minimum_rate_out_of_reach_is_reported():

@@ -1,6 +1,7 @@
 """Interior-point powers of NOMA schedules against SciPy, on NumPy functions written from eq. (7)."""
 
 import functools
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -8,29 +9,35 @@ import numpy as np
 import pytest
 from scipy.optimize import LinearConstraint, linprog, minimize
 
-from wirelax.solvers import InteriorPointOptions, make_noma_problem, noma_power, random_schedule
+from wirelax.problems import make_noma_problem, random_schedule
+from wirelax.solvers.nlp import InteriorPointOptions
+from wirelax.solvers.noma import equal_power, noma_power, random_power
 from wirelax.types import Status
 
-from ..compiling import quick_jit
-from .test_noma_problem import EPS, FORMS, NOISE, TOTAL, constraints
+from ...compiling import quick_jit
+from ...problems.noma_reference import EPS, FORMS, NOISE, TOTAL, constraints
 
 MIN_RATE = 0.01
 
 
 @functools.cache
 def solved(form, size, count, starts, double):
-    """Slots' gains, powers, utilities and statuses of random networks."""
+    """Slots' gains and powers in W, and solutions, of random networks."""
 
     def one(key):
         gain_key, schedule_key, start_key = jax.random.split(key, 3)
         gain = jax.random.exponential(gain_key, size)
-        problem = make_noma_problem(gain, interference_gain=form, total_power_w=TOTAL)
-        slots = problem.slots(random_schedule(gain, 3, 4, key=schedule_key))
-        return slots.gain, noma_power(problem, slots, starts=starts, key=start_key)
+        problem = make_noma_problem(gain, interference_gain=form, total_power_w=TOTAL, schedule=gain < 0)
+        # Any users at all: some of these schedules cannot meet R_min.
+        schedule = random_schedule(replace(problem, min_rate=jnp.zeros(())), key=schedule_key)
+        problem = replace(problem, schedule=schedule)
+        slots, found = problem.slots(), noma_power(problem, starts=starts, key=start_key)
+        return slots.snr * (NOISE / TOTAL), slots.gather(found.allocation["power_w"]), found
 
     with jax.enable_x64(double):
-        gain, found = (quick_jit if count <= 16 else jax.jit)(jax.vmap(one))(jax.random.split(jax.random.key(2), count))
-    return np.asarray(gain, float), jax.device_get(found)
+        keys = jax.random.split(jax.random.key(2), count)
+        gain, power, found = (quick_jit if count <= 16 else jax.jit)(jax.vmap(one))(keys)
+    return np.asarray(gain, float), np.asarray(power, float), jax.device_get(found)
 
 
 def sum_rate(power, gain, form):
@@ -61,7 +68,7 @@ def scipy_optimum(gain, form, method, start=None):
 
 
 def check_against(method, form, size, count, double):
-    gains, found = solved(form, size, max(count, 16), 1, double)
+    gains, powers, found = solved(form, size, max(count, 16), 1, double)
     limit = 1e-6 if double else 1e-4
     for i in range(count):
         a, b = constraints(gains[i], np.ones(gains[i].shape, bool), form, MIN_RATE)
@@ -69,7 +76,8 @@ def check_against(method, form, size, count, double):
         assert found.status[i] == (Status.CONVERGED if reachable else Status.INFEASIBLE)
         if not reachable:
             continue
-        power = np.asarray(found.allocation["power_w"][i], float)
+        power = powers[i]
+        assert found.feasible[i]
         np.testing.assert_allclose(found.utility[i], sum_rate(power, gains[i], form), rtol=1e-6)
         assert sum_rate(power, gains[i], form) >= scipy_optimum(gains[i], form, method) * (1 - 1e-5)
         assert ((a @ power.ravel() - b) / b).min() >= -limit
@@ -99,7 +107,7 @@ def test_equals_other_solvers(method, form):
 @pytest.mark.parametrize("form", FORMS)
 def test_more_starts_find_nothing_better(form):
     """The sum rate is not concave, but no second local optimum has been met at the default constants."""
-    one, many = (np.asarray(solved(form, (10, 10), 200, starts, True)[1].utility) for starts in (1, 6))
+    one, many = (np.asarray(solved(form, (10, 10), 200, starts, True)[2].utility) for starts in (1, 6))
     np.testing.assert_allclose(one, many, rtol=1e-6)
 
 
@@ -107,7 +115,7 @@ def test_more_starts_find_nothing_better(form):
 @pytest.mark.parametrize("form", FORMS)
 def test_no_grid_point_is_better_on_two_subchannels(form):
     """Global check: all powers in steps of 1/14 of the total on 2 subchannels of 3 users, the best one polished."""
-    gains, found = solved(form, (2, 3), 16, 4, True)
+    gains, _, found = solved(form, (2, 3), 16, 4, True)
     steps, compared = 14, 0
     cuts = np.stack(np.meshgrid(*[np.arange(steps + 1)] * 5, indexing="ij"), -1).reshape(-1, 5)
     cuts = cuts[cuts.sum(1) <= steps]
@@ -125,12 +133,12 @@ def test_no_grid_point_is_better_on_two_subchannels(form):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
-def test_derivatives_of_the_optimum_are_those_of_differences(form, x64):
-    """Powers and sum rate by gains and by R_min, without a step of the solver unrolled."""
+def test_derivatives_of_the_powers_are_those_of_differences(form, x64):
+    """Powers by gains and by R_min, by the implicit function theorem: without a step of the solver unrolled."""
     options = InteriorPointOptions(barrier_decrease=0.1, max_iterations=150, tolerance=1e-10, implicit=True)
     key = jax.random.key(4)
     gain = jax.random.exponential(key, (3, 4))
-    schedule = random_schedule(gain, 3, 4, key=key)
+    schedule = jnp.array([[1, 1, 0, 1], [0, 1, 1, 1], [1, 0, 1, 1]], bool)
 
     def optimum(theta):
         problem = make_noma_problem(
@@ -138,15 +146,30 @@ def test_derivatives_of_the_optimum_are_those_of_differences(form, x64):
             interference_gain=form,
             total_power_w=TOTAL,
             min_rate=theta[0],
+            schedule=schedule,
         )
-        slots = problem.slots(schedule)
-        found = noma_power(problem, slots, starts=1, key=key, options=options)
-        return jnp.append(slots.scatter(found.allocation["power_w"], 4).ravel(), found.utility)
+        return noma_power(problem, starts=1, key=key, options=options).allocation["power_w"].ravel()
 
     theta = jnp.zeros(1 + gain.size).at[0].set(0.05)
     steps = 1e-4 * jnp.eye(theta.size)
     solve = jax.jit(jax.vmap(optimum))
     differences = (solve(theta + steps) - solve(theta - steps)).T / 2e-4
     slope = jax.jit(jax.jacrev(optimum))(theta)
-    assert jnp.abs(differences[-1]).max() > 0.1
+    assert jnp.abs(differences).max() > 0.1
     np.testing.assert_allclose(slope, differences, rtol=1e-3, atol=1e-4)
+
+
+def test_even_and_random_powers():
+    gain = np.random.default_rng(0).exponential(size=(4, 6))
+    problem = make_noma_problem(gain, total_power_w=TOTAL)
+    even, drawn, again = quick_jit(lambda p, a, b: (equal_power(p), random_power(p, key=a), random_power(p, key=b)))(
+        problem, jax.random.key(0), jax.random.key(1)
+    )
+    pairs = np.asarray(problem.schedule)
+    np.testing.assert_allclose(even.allocation["power_w"], pairs * TOTAL / pairs.sum(), rtol=1e-6)
+    for found in (even, drawn, again):
+        np.testing.assert_array_equal(found.allocation["assignment"], pairs)
+        assert found.status == Status.CONVERGED
+        np.testing.assert_allclose(found.allocation["power_w"].sum(), TOTAL, rtol=1e-6)
+    assert (np.asarray(drawn.allocation["power_w"])[pairs] > 0).all()
+    assert np.abs(drawn.allocation["power_w"] - again.allocation["power_w"]).max() > 0.1

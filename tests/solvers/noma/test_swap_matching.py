@@ -2,18 +2,19 @@
 
 import functools
 import itertools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from wirelax.solvers.noma_problem import make_noma_problem
-from wirelax.solvers.noma_schedule import random_schedule
-from wirelax.solvers.swap_matching import swap_deltas, swap_matching
+from wirelax.problems import make_noma_problem, random_schedule
+from wirelax.solvers.noma import swap_deltas, swap_matching
+from wirelax.solvers.noma.swap_matching import Matched, match_slots
 from wirelax.types import Status
 
-from ..compiling import quick_jit
+from ...compiling import quick_jit
 
 NOISE, RESIDUAL, POWER = 0.1, 0.05, 19.95
 FORMS = ("receiver", pytest.param("paper", marks=pytest.mark.slow))
@@ -37,6 +38,11 @@ def sum_rate(gain, user, power, weight, form):
     return sum(row_rate(g, u[u >= 0], p[u >= 0], weight, form) for g, u, p in zip(gain, user, power, strict=True))
 
 
+class Matching(NamedTuple):
+    found: Matched
+    utility: jax.Array
+
+
 @functools.cache
 def solved(form, shape, quotas, count, *, thin=False, weighted=False, even=False, limit=200):
     """Channels from random schedules: gains, weights, starting users and powers, the solution (float64)."""
@@ -54,23 +60,19 @@ def solved(form, shape, quotas, count, *, thin=False, weighted=False, even=False
             max_users_per_subchannel=quotas[0],
             max_subchannels_per_user=quotas[1],
             interference_gain=form,
+            schedule=gain < 0,
         )
-        schedule = random_schedule(gain, *quotas, key=keys[2])
+        schedule = random_schedule(problem, key=keys[2])
         if thin:
             schedule &= jax.random.bernoulli(keys[3], 0.6, shape)
         slots = problem.slots(schedule)
-        power = problem.equal_power(slots)
+        power = slots.used / slots.used.sum()
         if not even:
             power = power * jax.random.uniform(keys[4], power.shape, minval=0.1, maxval=3.0)
         deltas = swap_deltas(problem, slots.user, power)
-        return (
-            problem.gain,
-            problem.weight,
-            slots.user,
-            power,
-            deltas,
-            swap_matching(problem, slots, power, max_iterations=limit),
-        )
+        found = match_slots(problem, slots, power, limit)
+        utility = problem.slot_utility(problem.fill(found.user), found.power)
+        return gain, problem.weight, slots.user, power * POWER, deltas, Matching(found, utility)
 
     with jax.enable_x64(True):
         keys = jax.random.split(jax.random.key(5), count)
@@ -85,8 +87,8 @@ def general(form):
 def instances(form):
     gain, weight, user, power, _, solution = general(form)
     for i in range(SEEDS):
-        end = {name: x[i] for name, x in solution.allocation.items()}
-        yield gain[i], weight[i], (user[i], power[i]), (end["user"], end["power_w"]), solution.utility[i]
+        end = solution.found.user[i], solution.found.power[i] * POWER
+        yield gain[i], weight[i], (user[i], power[i]), end, solution.utility[i]
 
 
 def changes(user, power, num_users, quota):
@@ -114,7 +116,7 @@ def changes(user, power, num_users, quota):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_never_worse_and_within_quotas(form):
-    status = general(form)[-1].status
+    status = general(form)[-1].found.status
     np.testing.assert_array_equal(status, Status.CONVERGED)
     for gain, weight, (user, power), (new_user, new_power), utility in instances(form):
         assert utility >= sum_rate(gain, user, power, weight, form) * (1 - 1e-12)
@@ -194,14 +196,27 @@ def test_best_of_all_schedules_of_tiny_networks(form, quota):
 
 @pytest.mark.slow
 def test_iteration_limit():
-    solution = solved("receiver", (2, 4), (2, 1), 200, even=True, limit=1)[-1]
+    solution = solved("receiver", (2, 4), (2, 1), 200, even=True, limit=1)[-1].found
     assert (solution.iterations <= 1).all()
     np.testing.assert_array_equal(solution.status == Status.ITERATION_LIMIT, solution.iterations == 1)
     assert (solution.iterations == 1).any()
 
 
+def test_problem_in_solution_out():
+    """Powers in W go with their places; one more change or none."""
+    gain = np.array([[4.0, 1.0, 2.0], [1.0, 0.5, 3.0]])
+    schedule = np.array([[True, False, False], [True, False, False]])
+    problem = make_noma_problem(gain, schedule=schedule, total_power_w=10.0, max_users_per_subchannel=1)
+    solve = quick_jit(lambda problem, power_w: swap_matching(problem, power_w))
+    found = solve(problem, np.array([[6.0, 5.0, 0.0], [4.0, 0.0, 0.0]]))
+    np.testing.assert_array_equal(found.allocation["assignment"], [[True, False, False], [False, False, True]])
+    np.testing.assert_allclose(found.allocation["power_w"], [[6, 0, 0], [0, 0, 4]], rtol=1e-6)
+    np.testing.assert_allclose(found.utility, np.log2(1 + 240) + np.log2(1 + 120), rtol=1e-6)
+    assert (found.iterations, found.status) == (1, Status.CONVERGED)
+    assert found.feasible
+
+
 def test_shapes_are_named():
-    problem = make_noma_problem(jnp.ones((2, 4)))
-    slots = problem.fill(jnp.array([[0, 1, 2], [1, 2, 3]]))
-    with pytest.raises(ValueError, match=r"power_w has shape \(2, 2\), wanted \(2, 3\)"):
-        swap_matching(problem, slots, jnp.ones((2, 2)))
+    problem = make_noma_problem(np.ones((2, 4)), schedule=np.ones((2, 4)) * (np.arange(4) < 3))
+    with pytest.raises(ValueError, match=r"power_w has shape \(2, 2\), wanted \(2, 4\) of one network: use jax.vmap"):
+        swap_matching(problem, jnp.ones((2, 2)))
