@@ -46,18 +46,18 @@ reproduce: $(STAMP)
 	$(BIN)/wirelax reproduce all --preset paper --out runs/reproduce
 
 # The measured parts of README.md, from the commands that it names.
-METHODS := exhaustive+polish,exhaustive,dinkelbach,max-power,random-power,dnn,cnn,dnn+ee,cnn+ee,dnn+ee+best-of-8,cnn+ee+best-of-8,equivariant,equivariant+refine
+METHODS := exhaustive+polish,exhaustive,dinkelbach,gradient,max-power,random-power,dnn,cnn,dnn+ee,cnn+ee,dnn+ee+best-of-8,cnn+ee+best-of-8,equivariant,equivariant+refine
 COMPARE := $(BIN)/wirelax compare hetnet-ee --methods $(METHODS) --count 2000 --seed 77 --overwrite
-METHODS_NOMA := interior-point,swap-matching,paus-ip,joint,max-power,random-power,dnn,dnn+rate,dnn+qos-raw,dnn+qos,dnn+simplex,equivariant,paus,paus-equivariant
-METHODS_NOMA_MUNICH := interior-point,max-power,random-power,dnn,dnn+rate,dnn+qos-raw,dnn+qos,dnn+simplex,equivariant
+METHODS_NOMA := interior-point,gradient,swap-matching,paus-ip,joint,max-power,random-power,dnn,dnn+rate,dnn+qos-raw,dnn+qos,dnn+simplex,equivariant,paus,paus-equivariant
+METHODS_NOMA_MUNICH := interior-point,gradient,max-power,random-power,dnn,dnn+rate,dnn+qos-raw,dnn+qos,dnn+simplex,equivariant
 COMPARE_NOMA := $(BIN)/wirelax compare noma --count 200 --seed 77 --overwrite
 readme: $(STAMP)
 	$(COMPARE) --out runs/readme/synthetic || test $$? -eq 3
 	$(COMPARE) --set scenario=munich --out runs/readme/munich || test $$? -eq 3
 	$(COMPARE_NOMA) --methods $(METHODS_NOMA) --out runs/readme/noma || test $$? -eq 3
 	$(COMPARE_NOMA) --methods $(METHODS_NOMA_MUNICH) --set scenario=munich --out runs/readme/noma-munich || test $$? -eq 3
-	$(BIN)/wirelax reproduce noma --preset quick --out runs/readme/noma-sizes
-	$(BIN)/python benchmarks/readme.py --synthetic runs/readme/synthetic --munich runs/readme/munich \
+	$(BIN)/wirelax reproduce noma --preset quick --overwrite --out runs/readme/noma-sizes
+	$(BIN)/python -m benchmarks.readme --synthetic runs/readme/synthetic --munich runs/readme/munich \
 	  --noma runs/readme/noma --noma-munich runs/readme/noma-munich --noma-sizes runs/readme/noma-sizes \
 	  --bench benchmarks/results/bench-$$(uname -m).json --labels benchmarks/results/interior-point-$$(uname -m).json
 

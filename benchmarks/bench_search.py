@@ -1,13 +1,11 @@
 """Exhaustive searches and continuous solvers on synthetic HetNet channels."""
 
-import jax
 import pytest
 
-from wirelax.bench.numpy_search import all_candidates, loop_search, vectorised_search
-from wirelax.bench.search import map_over, one_in_numpy, sample_problems
-from wirelax.bench.timing import compile_apart
-from wirelax.solvers.energy_efficiency import dinkelbach, exhaustive_polish
-from wirelax.solvers.exhaustive import exhaustive_search, exhaustive_search_reference
+from benchmarks.numpy_search import all_candidates, loop_search, vectorised_search
+from benchmarks.search import Mapped, PlainSearch, sample
+from benchmarks.timing import compile_call
+from wirelax.solvers.energy_efficiency import dinkelbach, exhaustive_polish, exhaustive_search
 
 LEVELS = 6
 LOOP_CANDIDATES = 2_000
@@ -15,27 +13,27 @@ LOOP_CANDIDATES = 2_000
 
 @pytest.mark.parametrize(
     ("solver", "channels"),
-    [(exhaustive_search, 1_000), (exhaustive_search_reference, 8), (exhaustive_polish, 64), (dinkelbach, 64)],
-    ids=lambda value: getattr(value, "__name__", None),
+    [(exhaustive_search, 1_000), (PlainSearch(LEVELS), 8), (exhaustive_polish, 64), (dinkelbach, 64)],
+    ids=["exhaustive_search", "exhaustive_search_reference", "exhaustive_polish", "dinkelbach"],
 )
 def test_compiled(benchmark, solver, channels):
-    call, compile_seconds = compile_apart(map_over(solver), sample_problems(channels))
+    call, compile_seconds = compile_call(Mapped(solver), sample(channels)[0])
     benchmark.extra_info.update(channels=channels, compile_seconds=compile_seconds)
-    benchmark.pedantic(lambda: jax.block_until_ready(call()), rounds=5, warmup_rounds=1)
+    benchmark.pedantic(call, rounds=5, warmup_rounds=1)
 
 
 @pytest.fixture(scope="module")
-def problem():
-    return one_in_numpy(sample_problems(1), 0)
+def network():
+    return sample(1)[1](0)
 
 
-def test_numpy_loop(benchmark, problem):
-    subset = all_candidates(problem, LEVELS).thinned(LOOP_CANDIDATES)
+def test_numpy_loop(benchmark, network):
+    subset = all_candidates(network, LEVELS).thinned(LOOP_CANDIDATES)
     benchmark.extra_info["candidates"] = subset.count
-    benchmark.pedantic(loop_search, (problem, subset), rounds=5, warmup_rounds=1)
+    benchmark.pedantic(loop_search, (network, subset), rounds=5, warmup_rounds=1)
 
 
-def test_numpy_vectorised(benchmark, problem):
-    candidates = all_candidates(problem, LEVELS)
+def test_numpy_vectorised(benchmark, network):
+    candidates = all_candidates(network, LEVELS)
     benchmark.extra_info["candidates"] = candidates.count
-    benchmark.pedantic(vectorised_search, (problem, candidates), rounds=5, warmup_rounds=1)
+    benchmark.pedantic(vectorised_search, (network, candidates), rounds=5, warmup_rounds=1)

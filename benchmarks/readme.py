@@ -1,43 +1,44 @@
 """Fill the measured parts of README.md from result files: ``make readme``.
 
 Text between ``<!-- NAME -->`` and ``<!-- /NAME -->`` is replaced. The tables come from the ``table.json`` that
-``wirelax compare`` writes, the speeds from ``benchmarks/results``.
+``wirelax compare`` and ``wirelax reproduce`` write, the speeds from ``benchmarks/results``. Every table names the
+machine: that of a result file where it is written there, else this one, on which ``make readme`` has just made them.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from wirelax.report._format import format_si
+from benchmarks.table import to_table
+from wirelax.report.machine import machine_summary
 from wirelax.report.table import to_markdown
 
-LABELS = {
+ROOT = Path(__file__).parents[1]
+FIGURES = Path("docs") / "figures"
+
+EE = {
     "utility_mean": "mean EE",
     "ratio_to_best": "ratio to best",
     "within_8_percent": "within 8 % (%)",
     "error_median": "median error",
-    "violation_fraction": "SE target missed",
+    "violation_fraction": "infeasible results",
     "seconds_per_channel": "time per channel",
 }
-NOMA_LABELS = {
+NOMA = {
     "utility_mean": "mean sum rate",
     "ratio_to_best": "ratio to best",
     "violated_pairs": "pairs below R_min",
-    "violation_fraction": "infeasible channels",
+    "violation_fraction": "infeasible results",
     "seconds_per_channel": "time per channel",
 }
-
-
-def comparison(directory: Path, labels: dict[str, str] = LABELS, unit: str = "bit/J") -> str:
-    """The table of one run of ``wirelax compare``."""
-    rows = json.loads((directory / "table.json").read_text())
-    return to_markdown(rows, ["method", *labels], labels, units={"utility_mean": unit})
-
-
 SIZES = {
     "trained:dnn+rate@supervised": "DNN, supervised",
     "trained:dnn+rate": "fine-tuned",
@@ -48,10 +49,28 @@ SIZES = {
 }
 
 
+def where(machine: Mapping[str, Any]) -> str:
+    """The machine in a line."""
+    return f"{machine['cpu']}, {machine['cores']} cores, jax {machine['jax']}, {machine['precision']}"
+
+
+def comparison(directory: Path, labels: Mapping[str, str], unit: str) -> str:
+    """The table of one run of ``wirelax compare``."""
+    rows = _table(directory)
+    table = to_markdown(rows, ["method", *labels], labels, units={"utility_mean": unit})
+    return f"{rows[0]['count']:,} channels on {where(machine_summary())}:\n\n{table}"
+
+
+def picture(directory: Path, name: str, what: str) -> str:
+    """A figure of one run of ``wirelax compare``, with what it shows."""
+    count = _table(directory)[0]["count"]
+    return f"![{what}]({(FIGURES / name).as_posix()})\n\n*{what}: {count:,} channels on {where(machine_summary())}.*\n"
+
+
 def by_size(directory: Path) -> str:
-    """Sum rates of Tables II and III of paper 2, from one run of ``wirelax reproduce noma``."""
+    """Sum rates of Tables II and III of the NOMA DNN paper, from one run of ``wirelax reproduce noma``."""
     rates: dict[str, dict[str, float]] = {}
-    for row in json.loads((directory / "table.json").read_text()):
+    for row in _table(directory):
         if row["scenario"].startswith("Table "):
             rates.setdefault(row["scenario"], {})[row["method"]] = row["utility_mean"]
     rows = []
@@ -60,62 +79,75 @@ def by_size(directory: Path) -> str:
         share = {name: f"{100 * of[name] / reference:.1f} %" for name in SIZES}
         rows.append({"scenario": ", ".join(scenario.split(": ")[1:]), "interior-point": reference, **share})
     labels = {"scenario": "size", "interior-point": "interior-point", **SIZES}
-    return to_markdown(rows, list(labels), labels, units={"interior-point": "bit/s/Hz"})
+    table = to_markdown(rows, list(labels), labels, units={"interior-point": "bit/s/Hz"})
+    return f"{where(machine_summary())}:\n\n{table}"
 
 
 def labelling(file: Path) -> str:
     """Interior-point labels of the NOMA system against loops over SciPy's solvers."""
     result = json.loads(file.read_text())
-    machine, rows, sentences = result["machine"], [], []
-    for row in result["results"]:
-        if row["unit"] != "label":
-            continue
-        best = row["seconds_min"] / row["count"]
-        gap = row.get("largest_gap_of_batched", "")
-        rows.append({"method": row["name"], "best_seconds": best, "per_second": 1 / best, "gap": gap})
-        ratios = {
-            name.removeprefix("ratio_to_").replace("_", " ").replace("slsqp", "SLSQP").replace("ipopt", "Ipopt"): (
-                f"{best_ratio:,.0f} ({row[f'median_{name}']:,.0f})"
-            )
-            for name, best_ratio in row.items()
-            if name.startswith("ratio_")
-        }
-        if ratios:
-            listed = ", ".join(f"{name} {value}" for name, value in ratios.items())
-            sentences.append(
-                f"- {row['name']} is faster than others by these factors, best run against best run (median against "
-                f"median): {listed}."
-            )
-    labels = {
-        "best_seconds": "time per label (best run)",
-        "per_second": "labels per second",
-        "gap": "batched below it by",
-    }
-    where = f"{machine['cpu']}, {machine['cores']} cores, jax {machine['jax']}"
-    return f"{where}:\n\n{to_markdown(rows, ['method', *labels], labels)}\n" + "\n".join(sentences) + "\n"
+    table = to_table(result["results"], "label", {"largest_gap_of_batched": "batched below it by"})
+    sentences = [
+        f"- {row['name']} against the median runs of others: {_ratios(row)} times faster.\n"
+        for row in result["results"]
+        if any(name.startswith("ratio_to_") for name in row) and row["unit"] == "label"
+    ]
+    return f"{where(result['machine'])}:\n\n{table}\n{''.join(sentences)}"
+
+
+def _ratios(row: Mapping[str, Any]) -> str:
+    """Ratios of median runs by name: ``slsqp 47, ipopt 296``."""
+    start = "median_ratio_to_"
+    found = {name.removeprefix(start).replace("_", " "): row[name] for name in row if name.startswith(start)}
+    return ", ".join(f"{name} {ratio:,.0f}" for name, ratio in found.items())
 
 
 def speed(file: Path) -> str:
     """Time per channel of every search and solver, and the fast search's ratios."""
     result = json.loads(file.read_text())
-    machine, rows = result["machine"], []
-    for row in result["results"]:
-        if row["unit"] == "channel":
-            best = row["seconds_min"] / row["count"]
-            rows.append(
-                {"method": row["name"], "seconds_per_channel": row["seconds_per_channel"], "best_seconds": best}
-            )
     fast = next(row for row in result["results"] if "ratio_to_plain" in row)
-    loop, plain = fast["ratio_to_numpy_loop"], fast["ratio_to_plain"]
-    labels = {"seconds_per_channel": "time per channel (median run)", "best_seconds": "best run"}
-    took = format_si(fast["seconds_20000_labels"], "s")
+    took = 20_000 * fast["seconds_per_channel"]
     return (
-        f"{machine['cpu']}, {machine['cores']} cores, jax {machine['jax']}, {machine['precision']}:\n\n"
-        f"{to_markdown(rows, ['method', *labels], labels)}\n"
-        f"The tabulated search is {plain:,.0f} times faster than the plain vmapped one and {loop:,.0f} times faster "
-        f"than the NumPy loop, best run against best run. It labels 20,000 channels in {took} and finds the plain "
-        f"search's optimum on {fast['same_argmax_as_plain']:.0%} of {fast['compared_channels']} channels.\n"
+        f"{where(result['machine'])}:\n\n{to_table(result['results'], 'channel')}\n"
+        f"The tabulated search is {fast['ratio_to_plain']:,.0f} times faster than the plain vmapped one and "
+        f"{fast['ratio_to_numpy_loop']:,.0f} times faster than the NumPy loop, best run against best run. It labels "
+        f"20,000 channels in {took:.2g} s and finds the plain search's optimum on "
+        f"{fast['same_argmax_as_plain']:.0%} of {fast['compared_channels']} channels.\n"
     )
+
+
+def _table(directory: Path) -> list[dict[str, Any]]:
+    return json.loads((directory / "table.json").read_text())
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one option gives to README.
+
+    Attributes:
+        content: marker -> the text between the markers, from the path of the option.
+        figures: file in the folder of the option -> its name in docs/figures.
+    """
+
+    content: Mapping[str, Callable[[Path], str]]
+    figures: Mapping[str, str] = field(default_factory=dict)
+
+
+_ee = partial(comparison, labels=EE, unit="bit/J")
+_noma = partial(comparison, labels=NOMA, unit="bit/s/Hz")
+_WHAT = "Time per channel against quality of the methods for hetnet-ee"
+PARTS = {
+    "synthetic": Part(
+        {"speed-quality": partial(picture, name="speed_quality.png", what=_WHAT), "synthetic": _ee},
+        {name: name for name in ("speed_quality.png", "utility_cdf.png", "error_cdf.png")},
+    ),
+    "munich": Part({"munich": _ee}),
+    "noma": Part({"noma": _noma}, {"utility_cdf.png": "noma_utility_cdf.png"}),
+    "noma-munich": Part({"noma-munich": _noma}),
+    "noma-sizes": Part({"noma-sizes": by_size}),
+    "bench": Part({"bench": speed}),
+    "labels": Part({"labels": labelling}),
+}
 
 
 def fill(text: str, name: str, content: str) -> str:
@@ -126,30 +158,23 @@ def fill(text: str, name: str, content: str) -> str:
     return pattern.sub(lambda found: f"{found[1]}{content}{found[2]}", text)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> None:
     """Rewrite the parts of README.md whose results are given, and the figures that they show."""
-    noma = partial(comparison, labels=NOMA_LABELS, unit="bit/s/Hz")
-    parts = {
-        "synthetic": (comparison, {"utility_cdf.png": "utility_cdf.png", "error_cdf.png": "error_cdf.png"}),
-        "munich": (comparison, {}),
-        "noma": (noma, {"utility_cdf.png": "noma_utility_cdf.png"}),
-        "noma-munich": (noma, {}),
-        "noma-sizes": (by_size, {}),
-        "bench": (speed, {}),
-        "labels": (labelling, {}),
-    }
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in parts:
+    for name in PARTS:
         parser.add_argument(f"--{name}", type=Path)
     options = vars(parser.parse_args(arguments))
-    readme = Path(__file__).parents[1] / "README.md"
-    text = readme.read_text()
-    for name, (content, figures) in parts.items():
-        if path := options[name.replace("-", "_")]:
-            text = fill(text, name, content(path))
-            for source, target in figures.items():
-                shutil.copy(path / source, readme.parent / "docs" / "figures" / target)
-    readme.write_text(text)
+    text = (root / "README.md").read_text()
+    for name, part in PARTS.items():
+        path = options[name.replace("-", "_")]
+        if path is None:
+            continue
+        for marker, content in part.content.items():
+            text = fill(text, marker, content(path))
+        for source, target in part.figures.items():
+            (root / FIGURES).mkdir(parents=True, exist_ok=True)
+            shutil.copy(path / source, root / FIGURES / target)
+    (root / "README.md").write_text(text)
 
 
 if __name__ == "__main__":

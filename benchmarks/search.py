@@ -3,58 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
-from wirelax.bench.numpy_search import (
-    Candidates,
-    all_candidates,
-    loop_search,
-    same_decision,
-    vectorised_search,
+from wirelax.problems import EnergyEfficiencyProblem
+from wirelax.solvers.energy_efficiency import (
+    dinkelbach,
+    exhaustive_polish,
+    exhaustive_search,
+    exhaustive_search_reference,
+    make_power_grid,
+    power_levels,
 )
-from wirelax.bench.timing import Row, Timing, compile_over_cores, measure, row
-from wirelax.bench.work import search_work
-from wirelax.solvers.ee_problem import EnergyEfficiencyProblem
-from wirelax.solvers.energy_efficiency import dinkelbach, exhaustive_polish
-from wirelax.solvers.exhaustive import exhaustive_search, exhaustive_search_reference
 from wirelax.systems import get
+from wirelax.systems.run import make_problems, sample_channels
 from wirelax.types import Solution
 
-__all__ = ["LABELS", "head", "map_over", "one_in_numpy", "sample_problems", "search_rows", "solver_rows"]
+from .numpy_search import Candidates, Network, all_candidates, loop_search, network_of, same_decision, vectorised_search
+from .timing import Row, Timing, add_ratios, compile_call, measure, row
+from .work import search_work
+
+__all__ = ["LABELS", "Mapped", "PlainSearch", "head", "sample", "search_rows", "solver_rows"]
 
 LABELS = 20_000
-"""Size of paper 1's largest training set."""
+"""Size of the largest training set of Xu et al. (2019)."""
 
 NOTES = "float32, one channel after the other on each core"
 LOOP, VECTORISED = "exhaustive search, NumPy loop", "exhaustive search, NumPy vectorised"
 PLAIN, FAST = "exhaustive search, plain (vmap)", "exhaustive search, tabulated"
 
 
-def sample_problems(count: int, seed: int = 0) -> EnergyEfficiencyProblem:
-    """A batch of synthetic problems of the system ``hetnet-ee``, on the device."""
-    system = get("hetnet-ee")
-    build = jax.jit(jax.vmap(lambda key: system.problem(system.sample(key))))
-    return jax.block_until_ready(build(jax.random.split(jax.random.key(seed), count)))
+def sample(count: int, seed: int = 0, **config: Any) -> tuple[EnergyEfficiencyProblem, Callable[[int], Network]]:
+    """A batch of synthetic problems of the system ``hetnet-ee``, and a function that gives one of them to NumPy."""
+    system = get("hetnet-ee", **config)
+    channels = sample_channels(system, count, seed)
+    return make_problems(system, channels), lambda index: network_of(system.config, channels["gain"][index])
 
 
-def map_over(solver: Callable[..., Solution], **options: Any) -> Callable[[EnergyEfficiencyProblem], Solution]:
-    """The solver, channel by channel over a batch."""
-    solve = partial(solver, **options)
-    return lambda problems: jax.lax.map(solve, problems)
+@dataclass(frozen=True)
+class Mapped:
+    """A solver of ``(problem, *shared)``, problem by problem over a batch; equal solvers are compiled once."""
+
+    solver: Callable[..., Solution]
+
+    def __call__(self, problems: EnergyEfficiencyProblem, *shared: Any) -> Solution:
+        """Solutions of the batch."""
+        return jax.lax.map(lambda problem: self.solver(problem, *shared), problems)
+
+
+@dataclass(frozen=True)
+class PlainSearch:
+    """The plain search, whose levels are no argument that is traced."""
+
+    levels: int
+
+    def __call__(self, problem: EnergyEfficiencyProblem) -> Solution:
+        """The optimum of one channel."""
+        return exhaustive_search_reference(problem, power_levels(self.levels))
 
 
 def head(tree: Any, count: int) -> Any:
     """The first `count` instances of a batch."""
     return jax.tree.map(lambda leaf: leaf[:count], tree)
-
-
-def one_in_numpy(problems: EnergyEfficiencyProblem, index: int) -> EnergyEfficiencyProblem:
-    """One problem of the batch with float64 NumPy leaves."""
-    return jax.tree.map(lambda leaf: np.asarray(leaf[index], np.float64), problems)
 
 
 def _decisions(solution: Solution, count: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -85,16 +98,14 @@ def search_rows(
         numpy_channels: channels of the vectorised NumPy version.
         loop_candidates: candidates of one channel that the NumPy loop is timed on.
         repeats: timed runs of each.
-        rates: measured operations per second, from `wirelax.bench.bound.machine_rates`.
+        rates: measured operations per second, from `benchmarks.bound.machine_rates`.
     """
-    problems = sample_problems(channels)
-    in_numpy = [one_in_numpy(problems, i) for i in range(numpy_channels)]
+    problems, network = sample(channels)
+    in_numpy = [network(index) for index in range(numpy_channels)]
     candidates = all_candidates(in_numpy[0], levels)
     subset = candidates.thinned(loop_candidates)
-    plain, plain_compile = compile_over_cores(
-        map_over(exhaustive_search_reference, levels=levels), head(problems, plain_channels)
-    )
-    fast, fast_compile = compile_over_cores(map_over(exhaustive_search, levels=levels), problems)
+    plain, plain_compile = compile_call(Mapped(PlainSearch(levels)), head(problems, plain_channels))
+    fast, fast_compile = compile_call(Mapped(exhaustive_search), problems, _grid(levels))
     timings = measure(
         {
             LOOP: lambda: loop_search(in_numpy[0], subset),
@@ -119,8 +130,12 @@ def search_rows(
     return rows
 
 
-def _loop_row(timing: Timing, problem: Any, subset: Candidates, candidates: Candidates) -> Row:
-    expected = vectorised_search(problem, subset)
+def _grid(levels: int) -> Any:
+    return make_power_grid(get("hetnet-ee").config.num_subchannels, levels)
+
+
+def _loop_row(timing: Timing, network: Network, subset: Candidates, candidates: Candidates) -> Row:
+    expected = vectorised_search(network, subset)
     return row(
         LOOP,
         timing,
@@ -147,9 +162,8 @@ def _compare(rows: list[Row], timings: dict[str, Timing], plain_channels: int, n
         largest_utility_difference=float(np.max(np.abs(utility[1] / utility[0] - 1))),
         compared_channels=plain_channels,
     )
-    best = {name: each["seconds_min"] / each["count"] for name, each in by_name.items()}
-    for name, label in ((LOOP, "numpy_loop"), (VECTORISED, "numpy_vectorised"), (PLAIN, "plain")):
-        by_name[FAST][f"ratio_to_{label}"] = best[name] / best[FAST]  # of the runs that the machine disturbed least
+    labels = {"numpy_loop": LOOP, "numpy_vectorised": VECTORISED, "plain": PLAIN}
+    add_ratios(by_name[FAST], [(label, by_name[name]) for label, name in labels.items()])
 
 
 def _bound(rows: list[Row], levels: int, iterations: float, rates: dict[str, float]) -> None:
@@ -167,13 +181,14 @@ def _bound(rows: list[Row], levels: int, iterations: float, rates: dict[str, flo
 
 def solver_rows(*, levels: int, channels: int, repeats: int) -> list[Row]:
     """Rows of the grid search with polish and of the multi-start Dinkelbach solver, channel by channel."""
-    problems = sample_problems(channels)
+    problems, _ = sample(channels)
+    solvers = {
+        "exhaustive search and polish": (exhaustive_polish, (_grid(levels),)),
+        "dinkelbach, multi-start": (dinkelbach, ()),
+    }
     rows = []
-    for name, solver, options in (
-        ("exhaustive search and polish", exhaustive_polish, {"levels": levels}),
-        ("dinkelbach, multi-start", dinkelbach, {}),
-    ):
-        call, compile_seconds = compile_over_cores(map_over(solver, **options), problems)
+    for name, (solver, shared) in solvers.items():
+        call, compile_seconds = compile_call(Mapped(solver), problems, *shared)
         timing = measure({name: call}, repeats)[name]
         utility = float(np.mean(timing.result.utility))
         more = {"compile_seconds": compile_seconds, "mean_energy_efficiency": utility}

@@ -3,16 +3,14 @@
 import jax
 import pytest
 
-from wirelax.bench import Work, search_work
-from wirelax.bench.search import one_in_numpy, sample_problems
-from wirelax.bench.work import link_work
-from wirelax.solvers.exhaustive import exhaustive_search_reference
+from benchmarks import Work, search_work
+from benchmarks.search import PlainSearch, sample
+from benchmarks.work import link_work
 
 
 def test_logs_of_the_plain_search_are_what_the_compiler_counts():
-    problem = one_in_numpy(sample_problems(1), 0)
-    problem = jax.tree.map(lambda leaf: leaf.astype("float32"), problem)
-    compiled = jax.jit(lambda p: exhaustive_search_reference(p, levels=3)).lower(problem).compile()
+    problem = jax.tree.map(lambda leaf: leaf[0], sample(1)[0])
+    compiled = jax.jit(PlainSearch(3)).lower(problem).compile()
     counted = compiled.cost_analysis()["transcendentals"]
     links = 6  # the optimum is evaluated once or twice more for the solution
     assert search_work(3, 2, 2, 3, 1)["plain"].logs == pytest.approx(counted, abs=2 * links)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from wirelax.solvers.ee_problem import assignments
-from wirelax.solvers.exhaustive import MAX_ASSIGNMENTS_EACH
-from wirelax.solvers.power_levels import budget_corners, power_candidates, power_levels
+from wirelax.problems import assignments
+from wirelax.solvers.energy_efficiency import budget_corners, power_candidates, power_levels
+from wirelax.solvers.energy_efficiency.exhaustive import MAX_ASSIGNMENTS_EACH
 
 __all__ = ["Work", "link_work", "search_work"]
 
@@ -28,7 +28,7 @@ class Work(NamedTuple):
         """Least time at measured `rates` per second: all arithmetic in sequence, the traffic beside it.
 
         Args:
-            rates: from `wirelax.bench.bound.machine_rates`.
+            rates: from `benchmarks.bound.machine_rates`.
             cached: whether the arrays stay in the cache between the passes.
         """
         operations = self._asdict()

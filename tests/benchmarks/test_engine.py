@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from wirelax.bench import Sizes, run
+from benchmarks import Sizes, run, to_table
+from wirelax.errors import InputError
 
-pytestmark = pytest.mark.slow
+slow = pytest.mark.slow
 
 TINY = Sizes(
     levels=3,
@@ -37,6 +38,7 @@ def rows(outcome):
     return {row["name"]: row for row in outcome[0]["results"]}
 
 
+@slow
 def test_result_is_json_with_machine_and_rows(outcome):
     result, _ = outcome
     again = json.loads(json.dumps(result, allow_nan=False))
@@ -47,16 +49,19 @@ def test_result_is_json_with_machine_and_rows(outcome):
 
 
 def test_an_unknown_part_is_named():
-    with pytest.raises(ValueError, match="unknown part 'searches' of the benchmark; choose from search, solvers"):
+    with pytest.raises(InputError, match="unknown part 'searches' of the benchmark; choose from search, solvers"):
         run(only=["searches"])
 
 
+@slow
 def test_one_part_alone():
     result = run(sizes=TINY, only=["kernels"])
     assert any("link_sinr" in row["name"] for row in result["results"])
+    assert "link_sinr and rate, NumPy loop" in to_table(result["results"])
     assert not any("search" in row["name"] for row in result["results"])
 
 
+@slow
 def test_names_are_unique_and_times_positive(outcome):
     results = outcome[0]["results"]
     assert len({row["name"] for row in results}) == len(results)
@@ -69,11 +74,13 @@ def test_names_are_unique_and_times_positive(outcome):
             assert row["repeats"] >= 1
 
 
+@slow
 def test_progress_names_every_part(outcome):
     parts = ("machine bounds", "exhaustive search", "continuous solvers", "interior point", "kernels")
     assert [line.startswith(part) for line, part in zip(outcome[1], parts, strict=True)] == [True] * len(parts)
 
 
+@slow
 def test_searches_agree_and_are_compared(rows):
     fast = rows["exhaustive search, tabulated"]
     assert fast["same_argmax_as_plain"] == 1
@@ -85,6 +92,7 @@ def test_searches_agree_and_are_compared(rows):
         assert fast[f"ratio_to_{name}"] > 0
 
 
+@slow
 def test_scaled_times_say_so(rows):
     loop = rows["exhaustive search, NumPy loop"]
     assert loop["extrapolated_from"] == 64
@@ -94,6 +102,7 @@ def test_scaled_times_say_so(rows):
     assert "extrapolated_from" not in rows["exhaustive search, tabulated"]
 
 
+@slow
 @pytest.mark.parametrize(
     "name", ["exhaustive search, plain (vmap)", "exhaustive search, tabulated", "link_sinr and rate, wirelax"]
 )
@@ -102,17 +111,19 @@ def test_compiled_rows_stand_against_a_bound(rows, name):
     assert rows[name]["compile_seconds"] > 0
 
 
+@slow
 def test_labels_are_scaled_from_one_channel(rows):
     fast = rows["exhaustive search, tabulated"]
     assert fast["seconds_20000_labels"] == pytest.approx(20_000 * fast["seconds_per_channel"])
     assert fast["channels_per_second"] == pytest.approx(1 / fast["seconds_per_channel"])
 
 
+@slow
 def test_polish_is_no_worse_than_the_solver_alone(rows):
     polish, alone = rows["exhaustive search and polish"], rows["dinkelbach, multi-start"]
     assert polish["mean_energy_efficiency"] >= alone["mean_energy_efficiency"] * (1 - 1e-6)
 
 
 def test_needs_no_matplotlib():
-    code = "import sys; sys.modules['matplotlib'] = None; import wirelax.bench; assert wirelax.bench.run"
+    code = "import sys; sys.modules['matplotlib'] = None; import benchmarks; assert benchmarks.run"
     subprocess.run([sys.executable, "-c", code], check=True)

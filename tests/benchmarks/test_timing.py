@@ -4,9 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from wirelax.bench.bound import KERNELS, OPERATIONS, machine_rates
-from wirelax.bench.kernels import loop_rates, rates_of, sample_networks, torch_rates, vectorised_rates
-from wirelax.bench.timing import compile_apart, measure, row
+from benchmarks.bound import KERNELS, OPERATIONS, machine_rates
+from benchmarks.kernels import loop_rates, rates_of, sample_networks, torch_rates, vectorised_rates
+from benchmarks.timing import compile_call, measure, row
 
 
 def test_calls_take_turns_after_a_warm_up():
@@ -19,11 +19,13 @@ def test_calls_take_turns_after_a_warm_up():
     assert 0 < timings["a"].minimum <= timings["a"].median
 
 
-def test_arrays_are_arguments_of_the_compiled_function():
-    x = jnp.arange(1000.0)
-    call, seconds = compile_apart(lambda x: x.sum(), x)
-    assert call() == x.sum()
-    assert seconds > 0
+def test_compiled_call_and_the_seconds_that_it_took_to_compile():
+    x, double = jnp.arange(1001.0), lambda x, factor: factor * x
+    for parts in (1, 2):
+        call, seconds = compile_call(double, x, jnp.float32(2.0), parts=parts)
+        np.testing.assert_array_equal(call(), 2 * x)
+        assert seconds > 0
+        assert compile_call(double, x, jnp.float32(3.0), parts=parts)[1] == seconds  # kept from before
 
 
 def test_row_scales_a_part_to_the_whole():

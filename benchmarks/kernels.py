@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from wirelax.bench.timing import Row, compile_apart, measure, row
-from wirelax.bench.work import link_work
 from wirelax.kernels import link_sinr, rate
+
+from .timing import Row, add_ratios, compile_call, measure, row
+from .work import link_work
 
 __all__ = ["kernel_rows", "loop_rates", "rates_of", "sample_networks", "torch_rates", "vectorised_rates"]
 
@@ -79,10 +80,10 @@ def kernel_rows(*, networks: int, loop_networks: int, repeats: int, rates: dict[
         networks: networks in the batch, of 3 links each.
         loop_networks: networks that the NumPy loop is timed on.
         repeats: timed runs of each.
-        rates: measured operations per second, from `wirelax.bench.bound.machine_rates`.
+        rates: measured operations per second, from `benchmarks.bound.machine_rates`.
     """
     gain, power = sample_networks(networks)
-    call, compile_seconds = compile_apart(rates_of, jnp.asarray(gain), jnp.asarray(power))
+    call, compile_seconds = compile_call(rates_of, jnp.asarray(gain), jnp.asarray(power), parts=1)
     calls = {
         JAX: call,
         NUMPY: lambda: vectorised_rates(gain, power),
@@ -108,9 +109,8 @@ def kernel_rows(*, networks: int, loop_networks: int, repeats: int, rates: dict[
     bound = link_work(LINKS).bound_seconds(rates, cached=False)
     own.update(compile_seconds=compile_seconds, fraction_of_bound=bound / own["seconds_per_network"])
     own["work_per_network"] = {name: float(count) for name, count in link_work(LINKS)._asdict().items()}
-    for other in rows[1:]:
-        label = other["name"].removeprefix(f"{NAME}, ").replace(" ", "_").lower()
-        own[f"ratio_to_{label}"] = other["seconds_per_network"] / own["seconds_per_network"]
+    label = lambda other: other["name"].removeprefix(f"{NAME}, ").replace(" ", "_").lower()  # noqa: E731
+    add_ratios(own, [(label(other), other) for other in rows[1:]])
     if torch is None:
         rows.append({"name": TORCH, "unit": "network", "count": 0, "seconds": None, "notes": "not installed"})
     return rows

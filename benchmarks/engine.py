@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wirelax.bench.bound import machine_rates
-from wirelax.bench.interior_point import interior_point_rows
-from wirelax.bench.kernels import kernel_rows
-from wirelax.bench.search import LABELS, search_rows, solver_rows
+from wirelax.errors import InputError
 from wirelax.report.machine import machine_summary
+
+from .bound import machine_rates
+from .interior_point import interior_point_rows
+from .kernels import kernel_rows
+from .search import LABELS, search_rows, solver_rows
 
 __all__ = ["FULL", "PARTS", "QUICK", "Sizes", "run"]
 
@@ -93,10 +95,10 @@ def run(
         ``name``, ``unit``, ``count``, ``seconds`` (median) and further fields, ready for JSON.
 
     Raises:
-        ValueError: an unknown part.
+        InputError: an unknown part.
     """
     if unknown := [part for part in only if part not in PARTS]:
-        raise ValueError(f"unknown part {unknown[0]!r} of the benchmark; choose from {', '.join(PARTS)}")
+        raise InputError(f"unknown part {unknown[0]!r} of the benchmark; choose from {', '.join(PARTS)}")
     sizes = sizes or (QUICK if quick else FULL)
     say = progress or (lambda text: None)
     load_before, rates, results = _load(), {}, []

@@ -1,17 +1,16 @@
-"""Timing of calls: warm-up, repeats in turns, compilation apart."""
+"""Timing of calls side by side, and the rows that they become."""
 
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 
-from wirelax.batching import OverCores
+from wirelax.execution import compiled, timed
 
-__all__ = ["Row", "Timing", "compile_apart", "compile_over_cores", "measure", "row"]
+__all__ = ["Row", "Timing", "add_ratios", "best_seconds", "compile_call", "measure", "row"]
 
 Row = dict[str, Any]
 """One measured line of the result: plain Python values, ready for JSON."""
@@ -26,24 +25,22 @@ class Timing(NamedTuple):
     result: Any
 
 
-def compile_apart(function: Callable[..., Any], *args: Any) -> tuple[Callable[[], Any], float]:
-    """Compile a JAX function for `args` ahead of time.
+def compile_call(
+    function: Callable[..., Any], batch: Any, *shared: Any, parts: int | None = None
+) -> tuple[Callable[[], Any], float]:
+    """``function(batch, *shared)`` compiled ahead of time, see `wirelax.execution.compiled`.
+
+    Args:
+        function: pure and hashable by value.
+        batch: arrays with a leading axis that may be cut into parts.
+        shared: what every part needs whole.
+        parts: one a core by default; 1 where XLA itself uses all cores.
 
     Returns:
-        A call without arguments that runs the compiled function on `args`, and the seconds that compilation
-        took (without tracing).
+        A call without arguments, and the seconds that tracing and compiling took, also where that was long ago.
     """
-    lowered = jax.jit(function).lower(*args)
-    start = time.perf_counter()
-    compiled = lowered.compile()
-    seconds = time.perf_counter() - start
-    return lambda: compiled(*args), seconds
-
-
-def compile_over_cores(function: Callable[[Any], Any], batch: Any) -> tuple[Callable[[], Any], float]:
-    """`compile_apart` of a function of a batch, whose parts then run on all cores (`wirelax.batching.OverCores`)."""
-    compiled = OverCores.compile(function, batch)
-    return lambda: compiled(batch), compiled.compile_seconds
+    program, _ = compiled(function, batch, *shared, parts=parts)
+    return lambda: program(batch, *shared), program.compile_seconds
 
 
 def measure(calls: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, Timing]:
@@ -55,9 +52,7 @@ def measure(calls: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, T
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats):
         for name, call in calls.items():
-            start = time.perf_counter()
-            jax.block_until_ready(call())
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(timed(call)[1])
     return {
         name: Timing(statistics.median(taken), min(taken), repeats, results[name]) for name, taken in seconds.items()
     }
@@ -98,3 +93,22 @@ def row(
         "compile_seconds": compile_seconds,
         **more,
     }
+
+
+def best_seconds(measured: Row) -> float:
+    """Seconds that one unit took in the run that the machine disturbed least."""
+    return measured["seconds_min"] / measured["count"]
+
+
+def add_ratios(own: Row, others: Sequence[tuple[str, Row]]) -> None:
+    """How many times as long as `own` the others take for one unit, best run against best run.
+
+    Args:
+        own: gets ``ratio_to_LABEL``, and ``median_ratio_to_LABEL`` of the median runs.
+        others: label and row; the row gets ``times_as_long``.
+    """
+    own["times_as_long"] = 1.0
+    per_unit = f"seconds_per_{own['unit']}"
+    for label, other in others:
+        other["times_as_long"] = own[f"ratio_to_{label}"] = best_seconds(other) / best_seconds(own)
+        own[f"median_ratio_to_{label}"] = other[per_unit] / own[per_unit]
