@@ -86,7 +86,7 @@ def test_arrays_are_by_default_what_sample_returns():
         def sample(self, key):
             return {**super().sample(key), "blocked": jnp.zeros((), bool)}
 
-    gain, blocked = Plain().arrays
+    blocked, gain = Plain().arrays
     assert (gain.name, gain.axes, gain.kind) == ("gain", ("axis 0",), "gain")
     assert (blocked.name, blocked.axes, blocked.kind) == ("blocked", (), "flag")
     unfitted = Plain()
@@ -196,7 +196,7 @@ def test_describe_tells_fields_and_arrays(toy, capsys):
 def test_solve_writes_the_optimum(toy, files):
     gain, result = np.load(files[0])["gain"], np.load(files[1])
     assert gain.shape == (40, 4)
-    assert set(result) == {"power_w", "net_rate", "feasible", "status", "proven"}
+    assert set(result) >= {"power_w", "net_rate", "feasible", "status", "proven"}
     assert result["feasible"].all()
     config, grid_w = toy.config, np.linspace(0, toy.config.max_power_w, 2001)
     for g, power_w, value in zip(gain.astype(float), result["power_w"].astype(float), result["net_rate"], strict=True):
