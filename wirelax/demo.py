@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
@@ -14,10 +15,11 @@ import numpy as np
 from wirelax import systems
 from wirelax.channels import load_munich_wideband
 from wirelax.console import Progress, say
-from wirelax.report import FigureItem, Section, figures, machine_summary, write_report, write_table
+from wirelax.execution import use_compilation_cache
+from wirelax.report import About, FigureItem, Section, figure_item, figures, machine_summary, write_report, write_table
 from wirelax.report.compare import comparison_figures, comparison_rows
-from wirelax.systems.run import sample_channels, solve_batch
-from wirelax.training.run import train_policy
+from wirelax.report.rows import RATIO_DEFINITION, units_of
+from wirelax.systems.policies import trained_method
 from wirelax.units import linear_to_db
 
 __all__ = ["main"]
@@ -49,21 +51,29 @@ def _map_figure(directory: Path) -> FigureItem:
         },
         width="single",
     )
-    path = figures.save(figure, directory / "munich_map.png")
-    return FigureItem(path, "Users and BSs in central Munich (OpenStreetMap contributors, ODbL).", "Map of path gains")
+    caption = "Users and BSs in central Munich (OpenStreetMap contributors, ODbL)."
+    return figure_item(figure, caption, directory / "munich_map")
 
 
 def _history(run: Path, directory: Path) -> FigureItem:
     """Training loss of the small policy."""
-    import json
-
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     history: dict[str, list[tuple[int, float]]] = {}
     for line in lines:
         history.setdefault(line["stage"], []).append((line["step"], line["loss"]))
-    path = figures.save(figures.learning_curves(history, "Loss"), directory / "training.png")
     caption = "Training: supervised on exhaustive-search labels, then minus log EE (Mbit/J) through the kernels."
-    return FigureItem(path, caption, "Learning curves")
+    return figure_item(figures.learning_curves(history, "Loss"), caption, directory / "training")
+
+
+def _section(
+    system: Any, title: str, results: dict[str, Any], directory: Path, first: FigureItem | None
+) -> tuple[list[dict[str, Any]], Section]:
+    """Table and figures of one kind of channels."""
+    rows = [{"method": row["method"], "scenario": title, **row} for row in comparison_rows(system, results)]
+    found = comparison_figures(system, results, directory, stem=f"{title.split()[0].lower()}_")
+    items = [*([first] if first else []), *found.values()]
+    text = [f"{COUNT} channels.", RATIO_DEFINITION]
+    return rows, Section(title=title, text=text, rows=rows, figures=items, units=units_of(system))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,42 +84,37 @@ def main(arguments: list[str] | None = None) -> int:
     directory, began = Path(parser.parse_args(arguments).out), time.monotonic()
     preset = parser.parse_args(arguments).preset
     directory.mkdir(parents=True, exist_ok=True)
+    use_compilation_cache()
     system, munich = systems.get(SYSTEM), systems.get(SYSTEM, scenario="munich")
-    synthetic_gain = sample_channels(system, COUNT, seed=1)["gain"]
-    channels = {"gain": np.concatenate([sample_channels(munich, COUNT, seed=1)["gain"], synthetic_gain])}
+    drawn = [systems.sample_channels(each, COUNT, seed=1)["gain"] for each in (munich, system)]
+    channels = {"gain": np.concatenate(drawn)}
 
-    say(f"training a small policy ({POLICY}, {system.recipes[POLICY].num_labels[preset]} labels)")
+    recipe = system.recipes[POLICY]
+    say(f"training a small policy ({POLICY}, {recipe.labels.count[preset]} labels)")
     with Progress("train") as progress:
         run = directory / "run"
-        policy = train_policy(
-            system, system.recipes[POLICY], directory=run, preset=preset, report=progress.training, say=say
-        )
-    methods: dict[str, Any] = {name: system.methods[name] for name in METHODS}
-    methods[f"{POLICY}, trained here"] = system.recipes[POLICY].method(policy)
+        policy = systems.train_policy(system, recipe, directory=run, preset=preset, report=progress.training, say=say)
+    methods: dict[str, Any] = {name: name for name in METHODS}
+    methods[f"{POLICY}, trained here"] = trained_method(system, policy)
     results = {}
     for name, method in methods.items():
         say(f"solving {2 * COUNT} channels: {name}")
-        results[name] = solve_batch(system, method, channels, seed=2)
+        results[name] = systems.solve_batch(system, method, channels, seed=2)
 
-    units = {"utility_mean": system.utility_unit, "utility_median": system.utility_unit}
     sections, rows = [], []
-    for title, part in (
-        ("Ray-traced Munich channels", slice(0, COUNT)),
-        ("Synthetic 3GPP channels", slice(COUNT, 2 * COUNT)),
+    for title, part, first in (
+        ("Ray-traced Munich channels", slice(0, COUNT), _map_figure(directory)),
+        ("Synthetic 3GPP channels", slice(COUNT, 2 * COUNT), None),
     ):
         here = {name: result.part(part) for name, result in results.items()}
-        table = [{"method": row["method"], "channels": title, **row} for row in comparison_rows(system, here)]
-        found = comparison_figures(system, here, directory, stem=f"{title.split()[0].lower()}_")
-        if part.start == 0:
-            found.insert(0, _map_figure(directory))
-        text = [f"{COUNT} channels; errors and ratios are taken to the best method of each channel."]
-        sections.append(Section(title=title, text=text, rows=table, figures=found, units=units))
+        table, section = _section(system, title, here, directory, first)
+        sections.append(section)
         rows += table
     sections.append(Section(title="Training", text=[policy.name], figures=[_history(run, directory)]))
-    write_table(rows, directory, units=units)
-    page = write_report(
-        directory / "report.html", "wirelax demo: energy-efficient HetNets", sections, machine_summary()
-    )
+    write_table(rows, directory, units=units_of(system))
+    about = About.of(system, command="make demo", seed=1, source="ray-traced and synthetic, drawn in the run")
+    title = "wirelax demo: energy-efficient HetNets"
+    page = write_report(directory / "report.html", title, sections, machine_summary(), about)
     print((directory / "table.md").read_text())
     say(f"done in {time.monotonic() - began:.0f} s; the report with figures is {page}")
     return 0

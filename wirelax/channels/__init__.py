@@ -6,6 +6,7 @@ Gains are linear power ratios with the axes (resource, receiver, transmitter); a
 from wirelax.channels.arrays import mrc_gain, saleh_valenzuela, ula_response
 from wirelax.channels.blockage import line_of_sight
 from wirelax.channels.fading import complex_normal, rayleigh, rician
+from wirelax.channels.hetnet import hetnet_sites, sample_hetnet, vary_path_gain
 from wirelax.channels.munich import (
     MunichRadiomap,
     MunichWideband,
@@ -57,6 +58,7 @@ __all__ = [
     "PathLossModel",
     "complex_normal",
     "equilateral_triangle",
+    "hetnet_sites",
     "hexagonal_grid",
     "line_of_sight",
     "load_munich_radiomap",
@@ -70,6 +72,7 @@ __all__ = [
     "rayleigh",
     "rician",
     "saleh_valenzuela",
+    "sample_hetnet",
     "sample_munich_bs",
     "sample_munich_hetnet",
     "sample_munich_radiomap",
@@ -77,6 +80,7 @@ __all__ = [
     "uniform_distance_drop",
     "uniform_in_disc",
     "uniform_in_square",
+    "vary_path_gain",
     "wrap_around_offsets",
     "wrapped_distance",
 ]

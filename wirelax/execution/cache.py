@@ -28,8 +28,9 @@ def use_compilation_cache(setting: str | None = None) -> Path | None:
     setting = setting if setting is not None else os.environ.get(CACHE_VARIABLE, "")
     if setting.lower() in ("off", "0", "no", "false"):
         return None
-    if jax.config.jax_compilation_cache_dir and not setting:
-        return Path(jax.config.jax_compilation_cache_dir)
+    already = getattr(jax.config, "jax_compilation_cache_dir", None)
+    if already and not setting:
+        return Path(already)
     folder = Path(setting) if setting else Path(platformdirs.user_cache_dir("wirelax")) / "xla"
     try:
         folder.mkdir(parents=True, exist_ok=True)

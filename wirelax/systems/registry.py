@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
-from wirelax.errors import InputError
+from wirelax.errors import InputError, unknown_name
 from wirelax.systems.catalogue import summary_of
 
 __all__ = ["Listing", "get", "listing", "load_plugin", "load_plugins", "names", "register"]
@@ -18,6 +18,7 @@ _SHIPPED = {
     "hetnet-ee": ("wirelax.systems.hetnet_ee", "HetNetEE"),
     "noma": ("wirelax.systems.noma", "Noma"),
 }
+"""Name -> package, whose module ``catalogue`` lists what there is, and the class in its module ``system``."""
 _registered: dict[str, Callable[..., Any]] = {}
 
 ENTRY_POINTS = "wirelax.systems"
@@ -61,9 +62,9 @@ def get(name: str, **config: Any) -> Any:
     if name in _registered:
         return _registered[name](**config)
     if name not in _SHIPPED:
-        raise InputError(f"unknown system {name!r}; valid systems: {', '.join(names())}")
+        raise unknown_name("system", name, names())
     module, attribute = _SHIPPED[name]
-    return getattr(importlib.import_module(module), attribute)(**config)
+    return getattr(importlib.import_module(f"{module}.system"), attribute)(**config)
 
 
 def listing(name: str) -> Listing:

@@ -15,13 +15,14 @@ A grid maximum is no upper bound of the continuous problem: see `wirelax.solvers
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
+from typing import Literal, NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from wirelax.errors import InputError
 from wirelax.kernels.rate import rate
 from wirelax.kernels.sinr import link_sinr
 from wirelax.problems import EnergyEfficiencyProblem, assignments, evaluate
@@ -41,6 +42,9 @@ DENSE_LIMIT = 2**24
 
 MAX_ASSIGNMENTS_EACH = 64
 """Up to here the search keeps the optimum of every assignment, which costs no more than the overall one."""
+
+MAX_TABLE = 2**27
+"""Most rates that are tabulated for one channel."""
 
 MAX_ITERATIONS = 64
 HULL_BISECTIONS = 40
@@ -86,6 +90,12 @@ def _make_grid(problem: EnergyEfficiencyProblem, grid: PowerGrid | None) -> _Gri
             "make it with make_power_grid(problem.num_subchannels, ...)"
         )
     corners, count = np.array(grid.corners), grid.levels.shape[0]
+    if num_subchannels * (count * problem.users_per_bs) ** num_bs > MAX_TABLE:  # before any of it is made
+        raise InputError(
+            f"{num_bs} BSs with {count} power levels and {problem.users_per_bs} users each on {num_subchannels} "
+            f"subchannels have more than the {MAX_TABLE:,} rates that can be tabulated; use a method that enumerates "
+            "none, such as 'gradient' or 'equivariant', or fewer BSs or levels"
+        )
     combination = np.array(list(itertools.product(range(len(corners)), repeat=num_bs)))
     return _Grid(
         level=np.array(list(itertools.product(range(count), repeat=num_bs))),
@@ -95,7 +105,7 @@ def _make_grid(problem: EnergyEfficiencyProblem, grid: PowerGrid | None) -> _Gri
     )
 
 
-def _tables(problem: EnergyEfficiencyProblem, grid: _Grid, candidates: np.ndarray) -> _Tables:
+def _tables(problem: EnergyEfficiencyProblem, grid: _Grid, candidates: np.ndarray, *, own_columns: bool) -> _Tables:
     """Sum rate in bit/s of each subchannel, for every joint choice of users and every power vector."""
     num_bs, users = problem.num_bs, problem.users_per_bs
     links = problem.snr.reshape(problem.num_subchannels, num_bs, users, num_bs)
@@ -112,7 +122,7 @@ def _tables(problem: EnergyEfficiencyProblem, grid: _Grid, candidates: np.ndarra
     ]
     local = candidates - (users * np.arange(num_bs))[None, :, None]
     column = np.einsum("ank,n->ak", local, users ** np.arange(num_bs - 1, -1, -1))
-    if len(candidates) <= MAX_ASSIGNMENTS_EACH:  # then every assignment has columns of its own
+    if own_columns:  # a column for every assignment
         rate_bps = [r[:, column[:, k]] for k, r in enumerate(rate_bps)]
         column = np.broadcast_to(np.arange(len(candidates))[:, None], column.shape)
     return _Tables(rate_bps, (fraction * problem.max_power_w).sum(-1), jnp.asarray(column))
@@ -252,23 +262,37 @@ def _solution(
     )
 
 
+@overload
 def search_with_assignments(
-    problem: EnergyEfficiencyProblem, grid: PowerGrid | None = None
+    problem: EnergyEfficiencyProblem, grid: PowerGrid | None = None, *, each: Literal[True]
+) -> tuple[Solution, Solution]: ...
+@overload
+def search_with_assignments(
+    problem: EnergyEfficiencyProblem, grid: PowerGrid | None = None, *, each: None = None
+) -> tuple[Solution, Solution | None]: ...
+def search_with_assignments(
+    problem: EnergyEfficiencyProblem, grid: PowerGrid | None = None, *, each: bool | None = None
 ) -> tuple[Solution, Solution | None]:
     """`exhaustive_search`, and beside it the best grid powers of every assignment.
 
     The latter are the labels of policies that condition powers on the assignment and the starting points of
     `wirelax.solvers.exhaustive_polish`; in them the SE target is only reported.
 
+    Args:
+        problem: one channel and the constants.
+        grid: power levels; those of `make_power_grid` by default.
+        each: keep the optimum of every assignment; by default where there are at most `MAX_ASSIGNMENTS_EACH`, up to
+            where that costs no more than the overall one.
+
     Returns:
         The optimum, and a `Solution` with a leading axis over assignments, in the order of
-        `wirelax.problems.assignments`; None where there are more than `MAX_ASSIGNMENTS_EACH`.
+        `wirelax.problems.assignments`; None where these are not kept.
     """
     given, problem = problem, jax.lax.stop_gradient(problem)
-    of_grid = _make_grid(problem, grid)
     candidates = assignments(problem.num_bs, problem.users_per_bs, problem.num_subchannels)
-    tables = _tables(problem, of_grid, candidates)
-    each = len(candidates) <= MAX_ASSIGNMENTS_EACH
+    of_grid = _make_grid(problem, grid)
+    each = len(candidates) <= MAX_ASSIGNMENTS_EACH if each is None else each
+    tables = _tables(problem, of_grid, candidates, own_columns=each)
     found = _dinkelbach(problem, tables, of_grid, each=each)
 
     def at(points: _Point, proven: Array) -> Solution:
@@ -307,7 +331,7 @@ def exhaustive_search(problem: EnergyEfficiencyProblem, grid: PowerGrid | None =
         utility has derivatives with respect to the problem, the decision held (it changes in steps).
 
     Raises:
-        InputError: too many assignments to enumerate.
+        InputError: too many assignments to enumerate, or too many rates to tabulate.
         ValueError: the grid is of another number of subchannels.
     """
     return search_with_assignments(problem, grid)[0]

@@ -7,9 +7,9 @@ from typing import Any
 
 from jaxtyping import PRNGKeyArray
 
+from wirelax.policies.energy_efficiency import BestAssignment
 from wirelax.solvers import energy_efficiency as solvers
 from wirelax.systems.hetnet_ee.catalogue import METHODS
-from wirelax.systems.hetnet_ee.policy import BestAssignment
 from wirelax.systems.policies import shipped_method
 from wirelax.types import Method, Solution
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+from math import comb
 from typing import Any
 
 import jax
@@ -12,26 +13,30 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
+from wirelax.channels import vary_path_gain
+from wirelax.errors import InputError
 from wirelax.execution import compiled
-from wirelax.policies import LogPowerBounds, PolicySpec, budgeted_power, log_power_bounds
+from wirelax.policies import LogPowerBounds, PolicySpec, log_power_bounds
+from wirelax.policies.energy_efficiency import (
+    BestAssignment,
+    HetNetCNN,
+    HetNetConditioned,
+    HetNetDNN,
+    LikeliestAssignment,
+    snr_features,
+)
 from wirelax.problems import EnergyEfficiencyProblem
 from wirelax.solvers.energy_efficiency import Spacing, exhaustive_polish, make_power_grid, search_with_assignments
 from wirelax.systems.hetnet_ee.catalogue import RECIPES
-from wirelax.systems.hetnet_ee.channel import vary_path_gain
-from wirelax.systems.hetnet_ee.networks import HetNetCNN, HetNetConditioned, HetNetDNN, raw_of
-from wirelax.systems.hetnet_ee.policy import BestAssignment, LikeliestAssignment, candidates, snr_features
 from wirelax.systems.recipe import Labels, Recipe, Stage, fresh_problems, labelled_rows
 from wirelax.training import (
-    Evaluation,
     LoopConfig,
     Source,
-    classify_and_regress,
-    expected_utility,
     instance_objective,
-    label_weights,
     mapped,
     supervised_objective,
 )
+from wirelax.training.energy_efficiency import assignment_error, log_efficiency, renumbered
 from wirelax.types import Channel
 
 __all__ = ["recipe"]
@@ -40,6 +45,8 @@ Grid = tuple[int, float, Spacing]
 """Number of levels, their range in dB and their spacing."""
 GAP_CHANNELS = 256
 """Labels whose gap to the polished optimum is measured."""
+MAX_CLASSES = 512
+"""Assignments that a network may have an output for; labels hold the best powers of each."""
 SIZES = ("num_micro", "users_per_bs", "num_subchannels")
 
 
@@ -52,8 +59,7 @@ class GridLabel:
 
     def __call__(self, problem: EnergyEfficiencyProblem, key: PRNGKeyArray) -> dict[str, Array]:
         """``value`` [class] and ``log_power`` [class, bs, subchannel]."""
-        _, each = search_with_assignments(problem, make_power_grid(problem.num_subchannels, *self.grid))
-        assert each is not None
+        _, each = search_with_assignments(problem, make_power_grid(problem.num_subchannels, *self.grid), each=True)
         fraction = each.allocation["power_w"] / problem.max_power_w[:, None]
         log_power = jnp.where(fraction > 0, jnp.log10(jnp.where(fraction > 0, fraction, 1.0)), self.bounds.off)
         return {"value": each.utility, "log_power": log_power}
@@ -74,62 +80,6 @@ def _gap_to_polish(grid: Grid, problems: EnergyEfficiencyProblem, labels: Mappin
     run, _ = compiled(_Polished(grid), some)
     gap = 1 - np.asarray(labels["value"])[:GAP_CHANNELS].max(1) / np.asarray(run(some))
     return {"mean_gap_to_polish": float(gap.mean()), "gap_channels": len(gap)}
-
-
-def symmetries(
-    num_micro: int, users_per_bs: int, num_subchannels: int, limit: int = 64
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Renumberings of subchannels, users and BSs that leave the network what it is, at most `limit` of them.
-
-    Returns:
-        Index arrays [symmetry, subchannel], [symmetry, user], [symmetry, bs]: users move within their cells,
-        micro BSs with their cells; all symmetries where there are few, random ones where there are many.
-    """
-    rng, found = np.random.default_rng(0), {}
-    for _ in range(40 * limit):
-        bs = np.concatenate([[0], 1 + rng.permutation(num_micro)])
-        user = np.concatenate([users_per_bs * b + rng.permutation(users_per_bs) for b in bs])
-        found[tuple(rng.permutation(num_subchannels)), tuple(user), tuple(bs)] = None
-        if len(found) == limit:
-            break
-    subchannel, user, bs = zip(*sorted(found), strict=True)
-    return np.array(subchannel), np.array(user), np.array(bs)
-
-
-def renumbered(problem: EnergyEfficiencyProblem, key: PRNGKeyArray) -> EnergyEfficiencyProblem:
-    """The same network, renumbered by one of `symmetries` at random; budgets of micros are equal."""
-    tables = symmetries(problem.num_bs - 1, problem.users_per_bs, problem.num_subchannels)
-    pick = jax.random.randint(key, (), 0, len(tables[0]))
-    subchannel, user, bs = (jnp.asarray(table)[pick] for table in tables)
-    return replace(problem, snr=problem.snr[subchannel[:, None, None], user[:, None], bs])
-
-
-def _class_error(outputs: Mapping[str, Array], problem: Any, label: Mapping[str, Array]) -> Array:
-    """Cross-entropy of the assignment and squared error of the powers, eqs. (10)-(12)."""
-    best = jnp.argmax(label["value"])
-    if outputs["log_power"].ndim == 2:
-        values, targets = outputs["log_power"], label["log_power"][best]
-        return classify_and_regress(outputs["assignment_logits"], best, raw_of(values), raw_of(targets))
-    weight = jnp.sqrt(label_weights(label["value"])[:, None, None])
-    values, targets = (weight * raw_of(x) for x in (outputs["log_power"], label["log_power"]))
-    return classify_and_regress(outputs["assignment_logits"], best, values, targets)
-
-
-def _log_efficiency_loss(
-    bounds: LogPowerBounds, outputs: Mapping[str, Array], problem: EnergyEfficiencyProblem, key: PRNGKeyArray
-) -> Evaluation:
-    """Minus the expected log energy efficiency (Mbit/J), through the kernels."""
-    power_w, listed = budgeted_power(outputs["log_power"], problem.max_power_w, bounds), candidates(problem)
-    shared = power_w.ndim == 2
-    power_w = jnp.broadcast_to(power_w, (len(listed), *power_w.shape[-2:]))
-    value = jax.vmap(problem.energy_efficiency)(listed, power_w)
-    value = jnp.log(jnp.maximum(value, 1.0) * 1e-6)
-    metrics = {"mean_best_log_efficiency": value.max()}
-    if shared:
-        return Evaluation(-expected_utility(outputs["assignment_logits"], value), metrics=metrics)
-    weight = jax.lax.stop_gradient(label_weights(jnp.exp(value)))
-    choice = -expected_utility(outputs["assignment_logits"], jax.lax.stop_gradient(value))
-    return Evaluation(choice - (weight * value).sum(), metrics=metrics)
 
 
 def sample_varied(system: Any, key: PRNGKeyArray) -> Channel:
@@ -157,7 +107,7 @@ def recipe(system: Any, name: str) -> Recipe:
     endless, tuned = kind == "conditioned", kind == "conditioned" or name.endswith("+ee")
     linear = 10 * np.log10(config.power_levels - 1) if config.power_levels > 2 else 10.0
     bounds = log_power_bounds(config.level_range_db if config.level_spacing == "db" else float(linear))
-    classes = len(candidates_of(system))
+    classes = _classes(system, name)
     network = {"dnn": HetNetDNN, "cnn": HetNetCNN, "conditioned": HetNetConditioned}[kind](classes)
     head = BestAssignment(bounds) if endless else LikeliestAssignment(bounds)
     spec = PolicySpec(network, snr_features, head, SIZES)
@@ -169,12 +119,12 @@ def recipe(system: Any, name: str) -> Recipe:
     def stages(preset: str, seed: int) -> list[Stage]:
         first, second = steps[preset]
         source = labelled_rows(batch)
-        supervised = supervised_objective(spec, _class_error)
+        supervised = supervised_objective(spec, assignment_error)
         found = [Stage(name="supervised", objective=supervised, source=source, loop=loop_config(first, seed))]
         if tuned:
             unlabelled = Source(lambda data, key: source.draw(data, key).problem)
             again = fresh_problems(system, batch, sample_varied) if endless else mapped(unlabelled, renumbered)
-            objective = instance_objective(spec, partial(_log_efficiency_loss, bounds))
+            objective = instance_objective(spec, partial(log_efficiency, bounds))
             loop = loop_config(second, seed + 1)
             found.append(Stage(name="efficiency", objective=objective, source=again, loop=loop))
         return found
@@ -188,9 +138,18 @@ def recipe(system: Any, name: str) -> Recipe:
     return Recipe(name=name, summary=RECIPES[name].summary, spec=spec, stages=stages, labels=labels, batch_size=batch)
 
 
-def candidates_of(system: Any) -> np.ndarray:
-    """The classes of a system's sizes."""
-    from wirelax.problems import assignments
-
+def _classes(system: Any, name: str) -> int:
+    """How many assignments the network tells apart."""
     config = system.config
-    return assignments(config.num_bs, config.users_per_bs, config.num_subchannels)
+    of_cell = sum(
+        (-1) ** j * comb(config.users_per_bs, j) * (config.users_per_bs - j) ** config.num_subchannels
+        for j in range(config.users_per_bs + 1)
+    )
+    classes = of_cell**config.num_bs
+    if classes > MAX_CLASSES:
+        raise InputError(
+            f"{name!r} has an output for every assignment, of which {config.num_bs} BSs with {config.users_per_bs} "
+            f"users each on {config.num_subchannels} subchannels have {classes:,}; it serves up to {MAX_CLASSES}: use "
+            "'equivariant' or 'gradient', which serve any size"
+        )
+    return classes

@@ -9,13 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from wirelax.channels import munich_hetnet_candidates, sample_munich_hetnet
+from wirelax.channels import hetnet_sites, munich_hetnet_candidates, sample_hetnet, sample_munich_hetnet
 from wirelax.errors import InputError
 from wirelax.problems import EnergyEfficiencyProblem, make_energy_efficiency_problem
 from wirelax.systems.base import ArraySpec, System
 from wirelax.systems.catalogue import Catalogue
 from wirelax.systems.hetnet_ee.catalogue import METHODS, RECIPES, SUMMARY
-from wirelax.systems.hetnet_ee.channel import sample_triangle
 from wirelax.systems.hetnet_ee.config import HetNetConfig
 from wirelax.systems.paper import Reproduction
 from wirelax.types import Channel
@@ -49,6 +48,7 @@ class HetNetEE(System):
             ("subchannel", "user", "BS"),
             "Linear power gain from BS to user; user u belongs to BS u // users_per_bs, BS 0 is the macro.",
             sizes={"subchannel": "num_subchannels"},
+            at_most=1.0,
         ),
     )
 
@@ -69,10 +69,13 @@ class HetNetEE(System):
 
     def sample(self, key: PRNGKeyArray) -> Channel:
         """One channel: ``gain`` [subchannel, user, bs], linear power gain."""
+        config, sizes = self.config, (self.config.users_per_bs, self.config.num_subchannels)
         if self.data is not None:
-            sizes = (self.config.users_per_bs, self.config.num_subchannels)
             return {"gain": sample_munich_hetnet(self.data, *sizes, key=key)}
-        return {"gain": sample_triangle(self.config, key=key)}
+        sites_m = hetnet_sites(config.num_micro, config.inter_site_distance_m)
+        height_m = config.bs_height_m - config.user_height_m
+        reach_m = config.max_user_distance_m
+        return {"gain": sample_hetnet(sites_m, *sizes, max_distance_m=reach_m, height_m=height_m, key=key)}
 
     def axis_lengths(self, given: Collection[str]) -> dict[str, int]:
         """Lengths of axes that the user's own sizes stand for."""

@@ -8,9 +8,10 @@ from typing import Any
 
 from jaxtyping import PRNGKeyArray
 
+from wirelax.policies import PolicySolve, PolicySpec
+from wirelax.policies.noma import Powers
 from wirelax.solvers import noma as solvers
 from wirelax.systems.noma.catalogue import METHODS
-from wirelax.systems.noma.policy import PolicyInTurns, Powers
 from wirelax.systems.policies import shipped_method
 from wirelax.types import Method, Solution
 
@@ -64,6 +65,18 @@ def method(system: Any, name: str) -> Method:
     return Method(name, METHODS[name].summary, solve, chunk=chunk)
 
 
+@dataclass(frozen=True)
+class _PolicyInTurns:
+    """A policy and swap matching in turns."""
+
+    spec: PolicySpec
+
+    def __call__(self, state: Any, problem: Any, key: PRNGKeyArray) -> Solution:
+        """Start from the schedule of the problem."""
+        solve = PolicySolve(self.spec)
+        return solvers.paus(problem, lambda scheduled: solve(state, scheduled, key))
+
+
 _IN_TURNS = {"paus": "dnn", "paus-equivariant": "equivariant"}
 
 
@@ -72,7 +85,7 @@ def policy(system: Any, name: str) -> Method:
     recipe = system.recipes[_IN_TURNS.get(name, name.removesuffix("-raw"))]
     summary = METHODS[name].summary
     if name in _IN_TURNS:
-        method = shipped_method(system, name, summary, recipe, solve=PolicyInTurns(recipe.spec))
+        method = shipped_method(system, name, summary, recipe, solve=_PolicyInTurns(recipe.spec))
         return replace(method, chunk=solvers.CHUNK)
     spec = replace(recipe.spec, head=Powers("raw")) if name.endswith("-raw") else recipe.spec
     return shipped_method(system, name, summary, recipe, spec=spec)

@@ -7,42 +7,31 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, PRNGKeyArray
 
 from wirelax.policies import PolicySpec, PolicyState
+from wirelax.policies.noma import Head, NomaDNN, NomaEquivariant, Powers, schedule_features
 from wirelax.problems import NomaProblem
 from wirelax.solvers.noma import CHUNK, noma_power
 from wirelax.systems.noma.catalogue import RECIPES
-from wirelax.systems.noma.networks import NomaDNN, NomaEquivariant
-from wirelax.systems.noma.policy import Head, Powers, schedule_features
 from wirelax.systems.noma.system import Noma, sample_mixed
 from wirelax.systems.recipe import Labels, Recipe, Stage, fresh_problems, labelled_rows
 from wirelax.training import (
     Evaluation,
     LoopConfig,
     Objective,
-    ScalarMultipliers,
     Source,
     Term,
     held_out_rows,
     instance_objective,
-    primal_dual,
     supervised_objective,
     weighted,
 )
+from wirelax.training.noma import ShareError, SumRate, hold_min_rate
 
 __all__ = ["recipe"]
 
-RATE_SCALE = 0.1
-"""Sum rates of tens of bit/s/Hz as losses of order 1."""
-TARGET_MARGIN = 1.2
-"""Primal-dual training asks for R_min times this."""
-ACCEPTED_SHORTFALL = 1e-4
-"""Mean log shortfall at which the multiplier stays where it is: at most 0.055 % of pairs are below R_min then."""
-FIRST_MULTIPLIER = 10.0
 HELD_OUT = 0.1
 """Fraction of the labels that is never trained on."""
 OTHER_SIZES = ((10, 30), (25, 20))
@@ -58,40 +47,6 @@ def _label(problem: NomaProblem, key: PRNGKeyArray) -> dict[str, Array]:
 
 def _notes(problems: NomaProblem, labels: Mapping[str, Array]) -> dict[str, Any]:
     return {"infeasible": int(np.size(labels["solved"]) - np.sum(labels["solved"]))}
-
-
-@dataclass(frozen=True)
-class _ShareError:
-    """Squared error of the shares of P_c, eq. (12)."""
-
-    head: Powers
-
-    def __call__(self, outputs: Array, problem: NomaProblem, label: Mapping[str, Array]) -> Array:
-        error = self.head.shares(outputs, problem) - label["power_w"] / problem.total_power_w
-        return jnp.square(error).sum()
-
-
-@dataclass(frozen=True)
-class _SumRate:
-    """Minus the sum rate through the kernels; the mean log shortfall from R_min is the constraint."""
-
-    head: Powers
-
-    def __call__(self, outputs: Array, problem: NomaProblem, key: PRNGKeyArray) -> Evaluation:
-        power_w = self.head.shares(outputs, problem) * problem.total_power_w
-        rates = problem.rates({"assignment": problem.schedule, "power_w": power_w})
-        counted = problem.schedule & problem.simplex(problem.slots()).feasible
-        count = jnp.maximum(problem.schedule.sum(), 1)
-        target = jnp.maximum(problem.min_rate, 1e-9)
-        short = jax.nn.relu(jnp.log(TARGET_MARGIN * target / jnp.maximum(rates, 1e-20)))
-        mean = lambda v: jnp.where(counted, v, 0.0).sum() / count  # noqa: E731
-        metrics = {"sum_rate": rates.sum(), "violated_pairs": mean(rates < target)}
-        return Evaluation(-RATE_SCALE * rates.sum(), {"min_rate": mean(short)}, metrics)
-
-
-def _constrained(objective: Objective, learning_rate: float = 1e-3) -> Objective:
-    multipliers = ScalarMultipliers(first=FIRST_MULTIPLIER, slack=ACCEPTED_SHORTFALL, unit=ACCEPTED_SHORTFALL)
-    return primal_dual(objective, multipliers, optimizer=optax.adam(learning_rate))
 
 
 def _all_sizes(system: Noma, objective: Objective) -> tuple[Objective, Source]:
@@ -169,7 +124,7 @@ def recipe(system: Noma, name: str) -> Recipe:
     plan = _plan(system, name)
     head = Powers(plan.head)
     spec = PolicySpec(plan.network, schedule_features, head, plan.sizes, plan.shared_statistics)
-    supervised, rate = supervised_objective(spec, _ShareError(head)), instance_objective(spec, _SumRate(head))
+    supervised, rate = supervised_objective(spec, ShareError(head)), instance_objective(spec, SumRate(head))
 
     def held_out(policy: PolicyState, data: Any) -> Mapping[str, Array]:
         rows = held_out_rows(data["labels"], HELD_OUT)
@@ -189,7 +144,7 @@ def recipe(system: Noma, name: str) -> Recipe:
         )
         if plan.fine_tuned is None:
             return [first]
-        objective, source = _constrained(rate), fresh_problems(system, BATCH, sample_mixed)
+        objective, source = hold_min_rate(rate), fresh_problems(system, BATCH, sample_mixed)
         if plan.fine_tuned == "sum-rate":
             objective = rate
         if isinstance(plan.network, NomaEquivariant):

@@ -1,18 +1,38 @@
-"""Networks of the NOMA policies: from features [subchannel, user] to logits of the power split, same shape."""
+"""Policies for the NOMA problem: features, networks, and heads that make powers of logits."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from wirelax.policies import MLP
+from wirelax.policies.heads import masked_split
+from wirelax.policies.networks import MLP
+from wirelax.problems import NomaProblem
+from wirelax.types import Allocation
+from wirelax.units import db_to_linear, linear_to_db
 
-__all__ = ["NomaDNN", "NomaEquivariant"]
+__all__ = ["Head", "NomaDNN", "NomaEquivariant", "Powers", "schedule_features"]
+
+Head = Literal["raw", "split", "simplex"]
+"""From logits to powers: a softmax split of P_c over pairs as it is, repaired to meet R_min, or a split of what the
+least powers leave over, which meets R_min by construction."""
+UNSCHEDULED = -1.0
+"""Feature of pairs that are not scheduled, in tens of dB of SNR at full power."""
+SNR_FLOOR_DB = -8.0
+"""Scheduled users below it look alike; far lower values would drown the differences between the others."""
+
+
+def schedule_features(problem: NomaProblem) -> Float[Array, "subchannel user"]:
+    """SNR at full power in tens of dB of every scheduled pair, `UNSCHEDULED` for the others."""
+    level_db = linear_to_db(jnp.maximum(problem.snr, db_to_linear(SNR_FLOOR_DB)))
+    return jnp.where(problem.schedule, level_db / 10, UNSCHEDULED)
 
 
 class NomaDNN(nn.Module):
@@ -79,3 +99,26 @@ class NomaEquivariant(nn.Module):
         logits = nn.Dense(self.slots)(hidden)[:, :size]
         at = user[..., None] == jnp.arange(features.shape[1])
         return jnp.where(at, logits[..., None], 0.0).sum(-2)
+
+
+@dataclass(frozen=True)
+class Powers:
+    """Powers in W that logits stand for, P_c in all; feasible if the schedule is, but for "raw"."""
+
+    kind: Head = "split"
+
+    def shares(self, logits: Float[Array, "subchannel user"], problem: NomaProblem) -> Float[Array, "subchannel user"]:
+        """Shares of P_c, before any repair."""
+        share = masked_split(logits, problem.schedule, 1.0)
+        if self.kind != "simplex":
+            return share
+        slots = problem.slots()
+        return slots.scatter(problem.simplex(slots).power(slots.gather(share)), problem.num_users)
+
+    def __call__(self, logits: Float[Array, "subchannel user"], problem: NomaProblem) -> Allocation:
+        """The schedule of the problem with powers."""
+        share = self.shares(logits, problem)
+        if self.kind == "split":
+            slots = problem.slots()
+            share = slots.scatter(problem.simplex(slots).repair(slots.gather(share)), problem.num_users)
+        return {"assignment": problem.schedule, "power_w": share * problem.total_power_w}
