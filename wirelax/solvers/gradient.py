@@ -29,10 +29,10 @@ def gradient_ascent(
 ) -> Solution:
     """The best decision that Adam meets on its way from several starts.
 
-    Adam climbs the utility, relative to its largest size so far, less a price on violations. `decode` keeps the constraints that
-    have a closed form (budgets, say) and is differentiable in the floats of its variables; the price has to keep
-    the others. Adam's steps have the size of the learning rate whatever the slope: variables should be of order 1,
-    such as logarithms of powers.
+    Adam climbs the utility, relative to its largest size so far, less a price on violations. `decode` keeps the
+    constraints that have a closed form (budgets, say) and is differentiable in the floats of its variables; the price
+    has to keep the others. Adam's steps have the size of the learning rate whatever the slope: variables should be of
+    order 1, such as logarithms of powers.
 
     Args:
         problem: one instance.
