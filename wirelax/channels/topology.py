@@ -130,7 +130,7 @@ def uniform_distance_drop(
 ) -> Float[Array, "users 2"]:
     """Users round their own centres, uniform in distance and in angle (not in area).
 
-    The drop of the HetNet paper: "distance uniform in (0, 0.12) km from its own BS".
+    The drop of Xu et al. (2019): "distance uniform in (0, 0.12) km from its own BS".
 
     Args:
         centres: positions of the centres [centres, 2], m.

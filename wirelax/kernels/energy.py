@@ -13,7 +13,7 @@ def total_power_w(
     amplifier_efficiency: Float[ArrayLike, "..."],
     circuit_power_w: Float[ArrayLike, "..."],
 ) -> Float[Array, "..."]:
-    """Power that a network draws, eq. (5) of the energy-efficient HetNet CNN paper.
+    """Power that a network draws, Xu et al. (2019), eq. (5).
 
     Args:
         radiated_power_w: radiated power, already summed over BSs and subchannels, W.
@@ -32,7 +32,7 @@ def energy_efficiency(
     amplifier_efficiency: Float[ArrayLike, "..."],
     circuit_power_w: Float[ArrayLike, "..."],
 ) -> Float[Array, "..."]:
-    """Bits carried per joule drawn, eq. (6) of the energy-efficient HetNet CNN paper.
+    """Bits carried per joule drawn, Xu et al. (2019), eq. (6).
 
     Args:
         sum_rate_bps: sum rate of the network, bit/s.

@@ -1,7 +1,7 @@
 """Downlink NOMA: several users share a subchannel and cancel weaker signals, imperfectly (SIC).
 
 On every subchannel the scheduled users are sorted by falling gain. A user cancels the signals of weaker users up
-to a residual and hears those of stronger users as noise (paper 2, eqs. (3)-(6)).
+to a residual and hears those of stronger users as noise (Yang et al., 2020, eqs. (3)-(6)).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from wirelax.kernels._shapes import check_same_shape
 __all__ = ["InterferenceGain", "ordered_sic_sinr", "sic_order", "sic_sinr"]
 
 InterferenceGain = Literal["receiver", "paper"]
-"""Whose gain carries interference to a user: its own, as every signal leaves one BS, or (paper 2) the other's."""
+"""Whose gain carries interference to a user: its own, as every signal leaves one BS, or the other's, as Yang et al.
+(2020) print it."""
 
 
 def sic_order(gain: Float[Array, "*batch user"], scheduled: Bool[Array, "*batch user"]) -> Int[Array, "*batch user"]:
@@ -63,7 +64,7 @@ def sic_sinr(
     residual: Float[ArrayLike, "..."],
     interference_gain: InterferenceGain = "receiver",
 ) -> Float[Array, "*batch user"]:
-    """SINR of every scheduled user of a subchannel after imperfect SIC (paper 2, eqs. (3)-(6)), any number of users.
+    """SINR of every scheduled user of a subchannel after imperfect SIC, Yang et al. (2020), eqs. (3)-(6).
 
         SINR_j = p_j G_j / (residual sum_{l weaker} p_l X_l + sum_{k stronger} p_k X_k + noise)
 

@@ -38,7 +38,7 @@ def assigned_sinr(
     power: Float[Array, "bs subchannel"],
     noise: Float[Array, ""] | float,
 ) -> Float[Array, "bs subchannel"]:
-    """SINR of the user that each BS serves on each subchannel (paper 1, eq. (3), with the "1 +" in the rate).
+    """SINR of the user that each BS serves on each subchannel (Xu et al., 2019, eq. (3), with the "1 +" in the rate).
 
     Args:
         gain: linear power gain from BS to user on each subchannel.

@@ -18,7 +18,7 @@ def rate(sinr: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
 
     Returns:
         Rate, bit/s/Hz, the shape of `sinr`; right also where ``1 + sinr`` rounds to 1. Times the bandwidth it
-        is eq. (3) of the energy-efficient HetNet CNN paper, whose print lacks the "1 +".
+        is Xu et al. (2019), eq. (3), whose print lacks the "1 +".
     """
     return jnp.log1p(sinr) / math.log(2)
 
@@ -28,7 +28,7 @@ def spectral_efficiency(
     bandwidth_per_subchannel_hz: Float[ArrayLike, "..."],
     num_subchannels: int,
 ) -> Float[Array, "..."]:
-    """Sum rate over the whole bandwidth, eq. (7) of the energy-efficient HetNet CNN paper.
+    """Sum rate over the whole bandwidth, Xu et al. (2019), eq. (7).
 
     Args:
         sum_rate_bps: sum rate of the network, bit/s, any shape.

@@ -27,7 +27,7 @@ def interference(received: Float[Array, "*batch rx tx"]) -> Float[Array, "*batch
 
     Returns:
         ``out[..., rx, tx] = sum of received[..., rx, j] over j != tx``, [..., rx, tx], in the unit of
-        `received`: the term I of eq. (3) of the energy-efficient HetNet CNN paper.
+        `received`: the term I of Xu et al. (2019), eq. (3).
     """
     before, after = exclusive_sums(received)
     return before + after
@@ -52,7 +52,7 @@ def all_pairs_sinr(
     Raises:
         ValueError: a shape does not fit one network (a batch needs ``jax.vmap``).
 
-    The argument of the logarithm in eq. (3) of the energy-efficient HetNet CNN paper, less the "1 +" that is
+    The argument of the logarithm in Xu et al. (2019), eq. (3), less the "1 +" that is
     missing there in print and that `wirelax.kernels.rate` adds.
     """
     check_network(gain, power, noise, square=False)

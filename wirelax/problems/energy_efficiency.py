@@ -1,6 +1,6 @@
 """The energy-efficiency problem of a multi-cell OFDMA downlink: one record and its objective.
 
-Maximise sum rate over total power (the HetNet paper, eq. (9)) subject to one user per cell and subchannel, at least
+Maximise sum rate over total power (Xu et al., 2019, eq. (9)) subject to one user per cell and subchannel, at least
 one subchannel per user (1a)(1b), a power budget per BS (2), and a spectral-efficiency target (8).
 """
 
@@ -244,7 +244,7 @@ def assignments(num_bs: int, users_per_bs: int, num_subchannels: int) -> Int[np.
     Leaving a subchannel empty is the same as serving it with zero power, so it is not listed apart.
 
     Returns:
-        Global user indices; for 3 BSs, 2 users and 2 subchannels the 8 classes of the HetNet paper, in the order of a
+        Global user indices; for 3 BSs, 2 users and 2 subchannels the 8 classes of Xu et al. (2019), in the order of a
         binary counter whose last digit is the last BS.
 
     Raises:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from wirelax.systems.registry import get, listing, load_plugin, load_plugins, names, register
+from wirelax.systems.registry import add_recipe, get, listing, load_plugin, load_plugins, names, register
 
 if TYPE_CHECKING:
     from wirelax.systems.base import ArraySpec, System
@@ -57,6 +57,7 @@ __all__ = [
     "Stage",
     "Sweep",
     "System",
+    "add_recipe",
     "bounded",
     "check_channels",
     "fresh_problems",

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 __all__ = ["Catalogue", "Entry", "summary_of"]
 
 
 class Entry(NamedTuple):
-    """One line on it, and where its builder is: ``module:function``, called with the system and the name."""
+    """One line on it, and its builder, called with the system and the name: a function, or ``module:function``."""
 
     summary: str
-    build: str
+    build: str | Callable[[Any, str], Any]
 
 
 class Catalogue(Mapping[str, Any]):
@@ -25,8 +25,11 @@ class Catalogue(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         entry = self._entries[name]
         if name not in self._built:
-            module, function = entry.build.split(":")
-            self._built[name] = getattr(importlib.import_module(module), function)(self._system, name)
+            build = entry.build
+            if isinstance(build, str):
+                module, function = build.split(":")
+                build = getattr(importlib.import_module(module), function)
+            self._built[name] = build(self._system, name)
         return self._built[name]
 
     def __iter__(self) -> Iterator[str]:

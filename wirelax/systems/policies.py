@@ -8,6 +8,7 @@ from typing import Any
 from wirelax.errors import InputError
 from wirelax.io import load_shipped
 from wirelax.policies import Policy, PolicySolve, PolicySpec
+from wirelax.systems.registry import recipes_of
 from wirelax.types import Method
 
 __all__ = ["policy_method", "shipped_method", "trained_method"]
@@ -57,12 +58,15 @@ def trained_method(system: Any, policy: Policy, name: str | None = None) -> Meth
     Raises:
         InputError: it is of another system, or of a recipe that there is not.
     """
-    if policy.meta.get("system", system.name) != system.name or policy.name not in system.recipes:
+    recipes = recipes_of(system)
+    if policy.meta.get("system", system.name) != system.name:
+        raise InputError(f"the policy {policy.name!r} belongs to {policy.meta['system']!r}, not to {system.name!r}")
+    if policy.name not in recipes:
         raise InputError(
-            f"the policy {policy.name!r} belongs to {policy.meta.get('system')!r}, not to {system.name!r}; "
-            f"policies of {system.name}: {', '.join(system.recipes) or 'none'}"
+            f"{system.name} has no policy {policy.name!r}, only {', '.join(sorted(recipes)) or 'none'}; one of your "
+            "own must be added by wirelax.systems.add_recipe (on the command line in a module given as --plugin)"
         )
-    recipe = system.recipes[policy.name]
+    recipe = recipes[policy.name]
     name = name or policy.name
     return policy_method(
         system, name, recipe.summary, recipe.spec, lambda: policy, solve=recipe.solve, over=recipe.over

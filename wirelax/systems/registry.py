@@ -5,14 +5,25 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
 from wirelax.errors import InputError, unknown_name
-from wirelax.systems.catalogue import summary_of
+from wirelax.systems.catalogue import Catalogue, Entry, summary_of
 
-__all__ = ["Listing", "get", "listing", "load_plugin", "load_plugins", "names", "register"]
+__all__ = [
+    "Listing",
+    "add_recipe",
+    "get",
+    "listing",
+    "load_plugin",
+    "load_plugins",
+    "names",
+    "recipes_of",
+    "register",
+]
 
 _SHIPPED = {
     "hetnet-ee": ("wirelax.systems.hetnet_ee", "HetNetEE"),
@@ -20,6 +31,8 @@ _SHIPPED = {
 }
 """Name -> package, whose module ``catalogue`` lists what there is, and the class in its module ``system``."""
 _registered: dict[str, Callable[..., Any]] = {}
+_added: dict[str, dict[str, Entry]] = {}
+"""System -> recipes of users."""
 
 ENTRY_POINTS = "wirelax.systems"
 """Group of entry points that installed packages put their systems in: ``name = "module:SystemClass"``."""
@@ -53,6 +66,33 @@ def register(name: str, factory: Callable[..., Any]) -> None:
     _registered[name] = factory
 
 
+def add_recipe(system: str, name: str, build: Callable[[Any], Any], summary: str = "") -> None:
+    """Add a policy of your own to a system: ``wirelax train`` then trains it, and ``policy:RUN_DIR`` runs it.
+
+    Args:
+        system: name of a system, shipped or registered.
+        name: of the recipe; adding it again replaces it.
+        build: ``system -> Recipe``, called when the recipe is asked for; the configuration of the system has the
+            sizes.
+        summary: one line for listings.
+
+    Raises:
+        InputError: there is no such system, or it has a recipe of that name itself.
+    """
+    if system not in names():
+        raise unknown_name("system", system, names())
+    added = _added.setdefault(system, {})
+    if name in listing(system).policies and name not in added:
+        raise InputError(f"{system} has a policy called {name!r} already; choose another name")
+    added[name] = Entry(summary, lambda fitted, _: build(fitted))
+
+
+def recipes_of(system: Any) -> Mapping[str, Any]:
+    """Policies of a system that can be trained, by name: its own and those that were added."""
+    added: Any = Catalogue(_added.get(system.name, {}), system)
+    return ChainMap(added, system.recipes)
+
+
 def get(name: str, **config: Any) -> Any:
     """The system of that name, with fields of its configuration replaced.
 
@@ -69,13 +109,16 @@ def get(name: str, **config: Any) -> Any:
 
 def listing(name: str) -> Listing:
     """What a system offers. Of the shipped ones only their catalogues are read."""
+    added = {key: entry.summary for key, entry in _added.get(name, {}).items()}
     if name in _SHIPPED:
         catalogue = importlib.import_module(f"{_SHIPPED[name][0]}.catalogue")
-        lines = ({key: entry.summary for key, entry in of.items()} for of in (catalogue.METHODS, catalogue.RECIPES))
-        return Listing(catalogue.SUMMARY, *lines)
+        methods, recipes = (
+            {key: entry.summary for key, entry in of.items()} for of in (catalogue.METHODS, catalogue.RECIPES)
+        )
+        return Listing(catalogue.SUMMARY, methods, {**recipes, **added})
     system = get(name)
     methods, recipes = ({key: summary_of(of, key) for key in of} for of in (system.methods, system.recipes))
-    return Listing(system.summary, methods, recipes)
+    return Listing(system.summary, methods, {**recipes, **added})
 
 
 def load_plugin(module: str) -> None:

@@ -16,6 +16,7 @@ from wirelax.io import RunFolder, claim_run
 from wirelax.policies import Policy, PolicyState
 from wirelax.systems.labels import LABEL_STREAM, labelled_problems
 from wirelax.systems.recipe import Recipe
+from wirelax.systems.registry import recipes_of
 from wirelax.systems.run import instance_keys
 from wirelax.training import train
 
@@ -90,9 +91,10 @@ def recipe_of(system: Any, recipe: Recipe | str) -> Recipe:
     """The recipe that is meant."""
     if not isinstance(recipe, str):
         return recipe
-    if recipe not in system.recipes:
-        raise unknown_name("policy", recipe, system.recipes)
-    return system.recipes[recipe]
+    recipes = recipes_of(system)
+    if recipe not in recipes:
+        raise unknown_name("policy", recipe, recipes)
+    return recipes[recipe]
 
 
 def _policy(recipe: Recipe, state: PolicyState, meta: Mapping[str, Any]) -> Policy:

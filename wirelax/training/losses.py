@@ -16,7 +16,7 @@ def classify_and_regress(
     values: Float[Array, "..."],
     targets: Float[Array, "..."],
 ) -> Float[Array, ""]:
-    """Cross-entropy of a choice plus summed squared error of values (the HetNet paper, eqs. (10)-(12))."""
+    """Cross-entropy of a choice plus summed squared error of values (Xu et al., 2019, eqs. (10)-(12))."""
     cross_entropy = optax.softmax_cross_entropy_with_integer_labels(logits, label)
     return cross_entropy + jnp.square(values - targets).sum()
 

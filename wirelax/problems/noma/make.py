@@ -33,7 +33,7 @@ def make_noma_problem(
     max_subchannels_per_user: int = 4,
     interference_gain: InterferenceGain = "receiver",
 ) -> NomaProblem:
-    """A `NomaProblem` of one network; the NOMA paper's constants by default (43 dBm in all).
+    """A `NomaProblem` of one network; Yang et al.'s (2020) constants by default (43 dBm in all).
 
     Everything but the schedule takes the floating-point type of `gain`, is a traced leaf of the problem and may be
     differentiated by. Gains and noise may have any common scale: they are divided first.

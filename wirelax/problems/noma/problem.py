@@ -26,7 +26,7 @@ def ratio(value: Array, scale: Array) -> Array:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, kw_only=True)
 class NomaProblem:
-    """One downlink NOMA network: the maximisation of the (weighted) sum rate, the NOMA paper, eqs. (8)-(9).
+    """One downlink NOMA network: the maximisation of the (weighted) sum rate, Yang et al. (2020), eqs. (8)-(9).
 
     Made by `wirelax.problems.make_noma_problem`. Gains are normalised by noise and total power, so that solvers see
     SNRs and shares of the total power (between 0 and 1, "power" without a unit below), and never watts.

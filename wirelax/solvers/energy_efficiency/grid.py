@@ -66,7 +66,7 @@ def power_levels(count: int, range_db: float = 40.0, spacing: Spacing = "db") ->
     Args:
         count: number of levels, zero included; at least 2.
         range_db: distance of the smallest positive level below the budget, for ``spacing="db"``.
-        spacing: "db" for even steps in decibel, "linear" for even steps in watt (the HetNet paper's benchmark).
+        spacing: "db" for even steps in decibel, "linear" for even steps in watt (the benchmark of Xu et al., 2019).
 
     Raises:
         ValueError: fewer than 2 levels, a range that is not positive, or an unknown spacing.

@@ -1,4 +1,4 @@
-"""Power allocation and user scheduling in turns, until no exchange of users helps (the NOMA paper, Algorithm 2)."""
+"""Power allocation and user scheduling in turns, until no exchange of users helps (Yang et al., 2020, Algorithm 2)."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def noma_power(
 ) -> Solution:
     """Powers of the problem's schedule that maximise the (weighted) sum rate and meet R_min: the best local optimum.
 
-    The sum rate is not concave in the powers (the NOMA paper's appendix errs), so the interior point method finds
+    The sum rate is not concave in the powers (Yang et al.'s (2020) appendix errs), so the interior point method finds
     local optima; `power_starts` are tried.
 
     Derivatives of the utility by every leaf of the problem are those of the optimum (the envelope theorem on the

@@ -220,7 +220,7 @@ def swap_matching(
     *,
     max_iterations: int = 200,
 ) -> Solution:
-    """Swaps users between subchannels as long as the (weighted) sum rate rises (the NOMA paper, Algorithm 2).
+    """Swaps users between subchannels as long as the (weighted) sum rate rises (Yang et al., 2020, Algorithm 2).
 
     Powers stay with their places, users change places. In every round the best of these changes is made: a user
     hands its place to one that is not on the subchannel and has quota left; two users on different subchannels

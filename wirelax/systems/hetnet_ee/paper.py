@@ -1,4 +1,4 @@
-"""What ``wirelax reproduce hetnet-ee`` shows: paper 1's figures and tables, ours beside theirs."""
+"""What ``wirelax reproduce hetnet-ee`` shows: Xu et al.'s (2019) figures and tables, ours beside theirs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``wirelax reproduce noma`` shows: paper 2's figures and tables, ours beside theirs."""
+"""What ``wirelax reproduce noma`` shows: Yang et al.'s (2020) figures and tables, ours beside theirs."""
 
 from __future__ import annotations
 
