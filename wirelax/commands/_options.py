@@ -29,6 +29,7 @@ __all__ = [
     "command_line",
     "counted",
     "names_of",
+    "naming",
     "report_result",
     "results_folder",
     "settings",
@@ -58,6 +59,17 @@ def settings(items: Sequence[str]) -> dict[str, str]:
     return found
 
 
+@contextmanager
+def naming(method: str) -> Generator[None]:
+    """Errors of input in the block name the method that was asked for."""
+    try:
+        yield
+    except InputError as error:
+        if repr(method) in str(error):
+            raise
+        raise InputError(f"method {method!r}: {error}") from error
+
+
 def system_of(options: argparse.Namespace) -> System:
     """The system with its overridden fields."""
     return systems.get(options.system, **settings(options.overrides))
@@ -83,7 +95,7 @@ def channels_of(options: argparse.Namespace, system: System) -> tuple[System, di
         raise InputError("give either --channels FILE or --count N")
     if options.channels is None:
         drawn = systems.sample_channels(system, options.count, options.seed)
-        return system, drawn, f"{options.count} random, seed {options.seed}"
+        return system, drawn, f"random, seed {options.seed}"
     fitted, arrays, reading = systems.load_channels(system, options.channels, settings(options.overrides))
     return fitted, arrays, f"{options.channels}: {reading}"
 

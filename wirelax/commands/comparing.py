@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from wirelax.commands._options import (
     command_line,
     counted,
     names_of,
+    naming,
     report_result,
     results_folder,
     settings,
@@ -42,7 +43,7 @@ def _solve_all(
 ) -> dict[str, BatchResult]:
     results = {}
     for name, method in methods.items():
-        with Progress(f"{system.name} {name}") as progress:
+        with naming(name), Progress(f"{system.name} {name}") as progress:
             results[name] = systems.solve_batch(
                 system,
                 method,
@@ -56,9 +57,11 @@ def _solve_all(
 
 def _methods(system: System, names: Sequence[str]) -> dict[str, Method]:
     """The methods by name; what is unknown, or does not fit, is said before anything is solved."""
-    methods = {name: systems.method_of(system, name) for name in names}
-    for method in methods.values():
-        method.load()
+    methods = {}
+    for name in names:
+        with naming(name):
+            methods[name] = systems.method_of(system, name)
+            methods[name].load()
     return methods
 
 
@@ -132,11 +135,12 @@ def sweep(options: argparse.Namespace) -> int:
             "--count N in place of --channels"
         )
     as_file = Path(options.out).suffix.lower() in ARRAY_SUFFIXES
-    if not as_file:
+    if as_file:
+        place: Any = nullcontext(check_writable(options.out, options.overwrite))
+    else:
         check_report_extra()
-    wanted = check_writable if as_file else results_folder
-    place = wanted(options.out, options.overwrite)
-    with place if isinstance(place, AbstractContextManager) else nullcontext(place) as out:
+        place = results_folder(options.out, options.overwrite)
+    with place as out:
         solved = _solve_scenes(options, field, scenes, names, fixed)
         (_write_arrays if as_file else _write_pages)(options, solved, out)
     return solved.status

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from wirelax import systems
-from wirelax.commands._options import channels_of, counted, report_result, system_of, warn_of_levels
+from wirelax.commands._options import channels_of, counted, naming, report_result, system_of, warn_of_levels
 from wirelax.console import Progress, say
 from wirelax.io import check_writable, write_arrays
 from wirelax.report._format import format_si
@@ -32,8 +32,9 @@ def solve(options: argparse.Namespace) -> int:
     """Solve channels with one method."""
     out = check_writable(options.out, options.overwrite)
     system, channels, source = channels_of(options, system_of(options))
-    method = systems.method_of(system, options.method)
-    with Progress(f"{system.name} {options.method}") as progress:
+    with naming(options.method):
+        method = systems.method_of(system, options.method)
+    with naming(options.method), Progress(f"{system.name} {options.method}") as progress:
         result = systems.solve_batch(
             system,
             method,
