@@ -2,11 +2,11 @@
 
 import ast
 import contextlib
+import dataclasses
 import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -104,13 +104,6 @@ def test_shapes_that_do_not_go_together_are_refused():
         Two().fit({"gain": np.ones((2, 4)), "cost": np.ones((2, 3))})
 
 
-@dataclass
-class Bare:
-    """A problem without constraints and a utility."""
-
-    gain: object = 0.0
-
-
 FAULTS = {
     "not callable": (lambda: 3, "cannot be called"),
     "no system": (lambda: dict, "dict is no subclass of wirelax.systems.System"),
@@ -153,6 +146,31 @@ def test_what_is_wrong_is_said_at_register(fault, registry_as_it_was):
 def test_nothing_is_wrong_with_the_faulty_system_as_such(registry_as_it_was):
     systems.register("faulty", faulty())
     assert systems.get("faulty", price_per_w=5).config.price_per_w == 5.0
+
+
+def test_recipes_of_users(toy, monkeypatch, capsys):
+    """They are listed, built for the sizes at hand when they are asked for, and may be replaced."""
+    monkeypatch.setattr(registry, "_added", {})
+    built = []
+
+    def build(system):
+        built.append(system.config.num_subchannels)
+        return dataclasses.replace(system.recipes["mlp"], name="mine")
+
+    for _ in range(2):
+        systems.add_recipe(toy.name, "mine", build, "a policy of my own")
+    assert systems.listing(toy.name).policies == {"mlp": "dense layers, no labels", "mine": "a policy of my own"}
+    assert built == []
+    assert registry.recipes_of(PricedLink(num_subchannels=3))["mine"].name == "mine"
+    assert built == [3]
+    assert list(registry.recipes_of(toy)) == ["mlp", "mine"]
+    systems.add_recipe("noma", "mine", build, "on a shipped system")
+    assert main(["systems"]) == 0
+    assert "on a shipped system" in capsys.readouterr().out
+    with pytest.raises(InputError, match="noma has a policy called 'dnn' already"):
+        systems.add_recipe("noma", "dnn", build)
+    with pytest.raises(InputError, match="unknown system 'nomad'; did you mean 'noma'"):
+        systems.add_recipe("nomad", "mine", build)
 
 
 def test_registry(toy):

@@ -196,9 +196,10 @@ def test_a_policy_is_a_method(toy, channels, tmp_path):
     wirelax.io.save_policy(tmp_path / "policy.msgpack", policy)
     for method in (policy, f"policy:{tmp_path}"):
         np.testing.assert_allclose(solve_batch(toy, method, channels).arrays["power_w"], wanted, rtol=1e-5)
-    for changed in (replace(policy, meta={"system": "noma"}), replace(policy, name="cnn")):
-        with pytest.raises(InputError, match="policies of priced-link: mlp"):
-            solve_batch(toy, changed, channels)
+    with pytest.raises(InputError, match="belongs to 'noma', not to 'priced-link'"):
+        solve_batch(toy, replace(policy, meta={"system": "noma"}), channels)
+    with pytest.raises(InputError, match=r"has no policy 'cnn', only mlp; .*add_recipe"):
+        solve_batch(toy, replace(policy, name="cnn"), channels)
     with pytest.raises(InputError, match=r"policy\.msgpack does not exist"):
         solve_batch(toy, "policy:nowhere", channels)
 

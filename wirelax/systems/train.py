@@ -13,6 +13,7 @@ import jax
 from wirelax._version import __version__
 from wirelax.errors import InputError, unknown_name
 from wirelax.io import RunFolder, claim_run
+from wirelax.io.errors import import_extra
 from wirelax.policies import Policy, PolicyState
 from wirelax.systems.labels import LABEL_STREAM, labelled_problems
 from wirelax.systems.recipe import Recipe
@@ -58,6 +59,7 @@ def train_policy(
     Raises:
         InputError: an unknown recipe or preset, or the folder holds a run and `resume` is off, there is nothing to
             resume, or what is there was started with other settings.
+        MissingExtraError: Orbax, or h5py where there are labels, is not installed.
         FloatingPointError: the loss is not finite; the last good checkpoint stays.
     """
     recipe = recipe_of(system, recipe)
@@ -71,6 +73,7 @@ def train_policy(
         "config": dataclasses.asdict(system.config),
     }
     stages = recipe.stages(preset, seed)  # what does not fit is said before the folder is taken
+    import_extra("orbax.checkpoint", "a training run writes checkpoints, which", "train")  # before labels are made
     with claim_run(directory, settings, resume) as run:
         if run.finished:
             say(f"{directory} is finished already")
