@@ -13,18 +13,40 @@ from jax.flatten_util import ravel_pytree
 
 from .compiling import quick_jit
 
-# Compiling is most of the time of the tests: workers and the processes they start share what they compiled.
+# Compiling is most of the time of the tests: workers and the processes they start share what they compiled, and XLA
+# optimises less than it does for users.
+_ROOT = Path(__file__).parents[1]
 _CACHE = {
-    "jax_compilation_cache_dir": str(Path(__file__).parents[1] / ".pytest_cache" / "xla"),
+    "jax_compilation_cache_dir": str(_ROOT / ".pytest_cache" / "xla"),
     "jax_persistent_cache_min_compile_time_secs": 0,
 }
 for _name, _value in _CACHE.items():
     os.environ.setdefault(_name.upper(), str(_value))
     jax.config.update(_name, type(_value)(os.environ[_name.upper()]))
+os.environ["WIRELAX_COMPILATION_CACHE"] = "off"  # the command line would go to the user's folder
+os.environ["XLA_FLAGS"] = " ".join(
+    [
+        os.environ.get("XLA_FLAGS", ""),
+        "--xla_backend_optimization_level=0",
+        "--xla_llvm_disable_expensive_passes=true",
+    ]
+).strip()
 
-# Before anything imports them. Not the whole package: the hook breaks registered dataclasses.
-_CHECKED = ["wirelax.channels", "wirelax.kernels", "wirelax.smoothing"]
-jaxtyping.install_import_hook(_CHECKED, "beartype.beartype")
+
+def _function_modules(*packages):
+    """Modules of these packages, but for those of registered dataclasses, which the import hook breaks."""
+    for package in packages:
+        place = _ROOT / "wirelax" / package
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]:
+            # A package on the list would bring all of its modules along.
+            if path.stem != "__init__" and "register_dataclass" not in path.read_text():
+                yield ".".join(path.relative_to(_ROOT).with_suffix("").parts)
+
+
+# Before anything imports them.
+jaxtyping.install_import_hook(
+    list(_function_modules("channels", "kernels", "smoothing", "io", "units")), "beartype.beartype"
+)
 
 hypothesis.settings.register_profile("wirelax", deadline=None, max_examples=25, derandomize=True, database=None)
 hypothesis.settings.load_profile("wirelax")
