@@ -47,6 +47,15 @@ def test_finite_at_zero_and_full_power(sum_rate, radiated):
     chex.assert_tree_all_finite(WITH_SLOPES(sum_rate, radiated, 0.3, 12.0))
 
 
+@pytest.mark.parametrize("sum_rate", [0.0, 50e6])
+def test_where_nothing_is_drawn_nothing_is_carried(sum_rate):
+    """Not 0/0: the silent candidate of a search without circuit power would win every argmax."""
+    value, slopes = WITH_SLOPES(sum_rate, 0.0, 0.3, 0.0)
+    assert value == 0
+    chex.assert_tree_all_finite(slopes)
+    np.testing.assert_allclose(EFFICIENCY(3.0, 1e-30, 0.3, 0.0), 0.9e30, 1e-6)  # however little is drawn
+
+
 @given(st.floats(1e3, 1e9), st.floats(0.0, 100.0), st.floats(1.01, 10.0))
 def test_scaling_bits_and_joules(sum_rate, radiated, factor):
     base = float(EFFICIENCY(sum_rate, radiated, 0.3, 12.0))

@@ -1,4 +1,4 @@
-"""The energy-efficiency problem of paper 1 as loops over its equations, in NumPy float64.
+"""The energy-efficiency problem of Xu et al. (2019) as loops over its equations, in NumPy float64.
 
 Eq. (3) is taken with the "1 +" that its print lacks. Nothing here uses wirelax.
 """
@@ -69,6 +69,37 @@ def spectral_efficiency(gain, assignment, power_w, noise_w=NOISE_W):
     return sum_rate(gain, assignment, power_w, noise_w) / (len(gain) * BANDWIDTH_HZ)
 
 
+def violations(gain, assignment, power_w, *, max_power_w, noise_w=NOISE_W, target=0.0):
+    """Relative excess over every constraint, by the names of the problem."""
+    num_bs, num_users = len(power_w), len(gain[0])
+    users = num_users // num_bs
+    places = [(n, user) for n in range(num_bs) for user in assignment[n]]
+    listed = {user for _, user in places}
+    se = spectral_efficiency(gain, assignment, power_w, noise_w)
+    return {
+        "power_budget": max(sum(power_w[n]) / max_power_w[n] - 1 for n in range(num_bs)),
+        "negative_power": max(-p / max_power_w[n] for n in range(num_bs) for p in power_w[n]),
+        "unserved_users": sum(user not in listed for user in range(num_users)) / num_users,
+        "foreign_users": sum(user >= 0 and user // users != n for n, user in places) / len(places),
+        "spectral_efficiency": 1 - se / target if target > 0 else -1.0,
+    }
+
+
+def strongest(gain, num_bs):
+    """Cell by cell: every user in turn its strongest free subchannel, the others their strongest user."""
+    num_subchannels, users = len(gain), len(gain[0]) // num_bs
+    out = [[-1] * num_subchannels for _ in range(num_bs)]
+    for n in range(num_bs):
+        own = range(n * users, (n + 1) * users)
+        for user in own:
+            free = [k for k in range(num_subchannels) if out[n][k] < 0]
+            out[n][max(free, key=lambda k: gain[k][user][n])] = user
+        for k in range(num_subchannels):
+            if out[n][k] < 0:
+                out[n][k] = max(own, key=lambda user: gain[k][user][n])
+    return out
+
+
 def all_assignments(num_bs, users, num_subchannels):
     """Every choice that obeys (1a), (1b); -1 where a subchannel stays empty."""
     cells = []
@@ -106,7 +137,7 @@ def brute_force(gain, levels, *, max_power_w, circuit_power_w, noise_w=NOISE_W, 
     for assignment in all_assignments(num_bs, len(gain[0]) // num_bs, num_subchannels):
         for power_w, drawn in zip(powers, drawn_w, strict=True):
             rate = sum_rate(gain, assignment, power_w, noise_w)
-            found = rate / drawn, rate / (num_subchannels * BANDWIDTH_HZ)
+            found = rate / drawn if drawn > 0 else 0.0, rate / (num_subchannels * BANDWIDTH_HZ)
             if found[1] >= target and found > best.get(assignment, (-1.0, 0.0)):
                 best[assignment] = found
     return best

@@ -1,10 +1,19 @@
+"""Power levels, corners of budgets, and the grid as a pytree."""
+
 import itertools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from wirelax.solvers import budget_corners, budget_mask, power_candidates, power_levels, power_vectors
+from wirelax.solvers.energy_efficiency import (
+    budget_corners,
+    budget_mask,
+    make_power_grid,
+    power_candidates,
+    power_levels,
+)
 
 LEVEL_SETS = {
     "db-4": power_levels(4),
@@ -19,7 +28,7 @@ LEVEL_SETS = {
 
 def feasible_indices(levels, num_subchannels):
     every = itertools.product(range(len(levels)), repeat=num_subchannels)
-    return {index for index in every if sum(levels[i] for i in index) <= 1 + 1e-6}
+    return {index for index in every if sum(levels[i] for i in index) <= 1 + 1e-5}
 
 
 @pytest.mark.parametrize(("count", "range_db"), [(3, 40.0), (6, 40.0), (8, 25.0)])
@@ -40,11 +49,14 @@ def test_two_levels_are_off_and_full(spacing):
     assert power_levels(2, spacing=spacing).tolist() == [0.0, 1.0]
 
 
-def test_levels_stay_concrete_while_tracing():
-    def traced(x):
-        return x * power_levels(4).sum()
+def test_grids_stay_concrete_while_tracing():
+    """The corners say how much work there is, so they must be numbers also in a trace."""
 
-    np.testing.assert_allclose(jax.jit(traced)(1.0), power_levels(4).sum(), 1e-6)
+    def traced(x):
+        grid = make_power_grid(2, 4)
+        return x * power_levels(4).sum() * len(grid.corners)
+
+    np.testing.assert_allclose(jax.jit(traced)(1.0), 3 * power_levels(4).sum(), 1e-6)
 
 
 @pytest.mark.parametrize(
@@ -58,15 +70,9 @@ def test_levels_stay_concrete_while_tracing():
     ],
 )
 def test_bad_levels_say_what_to_do(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        power_levels(**arguments)
-
-
-def test_vectors_are_all_combinations_last_bs_fastest():
-    assert power_vectors(np.array([0.0, 1.0]), 2).tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
-    vectors = power_vectors(power_levels(4), 3)
-    assert vectors.shape == (64, 3)
-    assert len(np.unique(vectors, axis=0)) == 64
+    for make in (power_levels, lambda **given: make_power_grid(2, **given)):
+        with pytest.raises(ValueError, match=message):
+            make(**arguments)
 
 
 @pytest.mark.parametrize("num_subchannels", [1, 2, 3])
@@ -80,6 +86,17 @@ def test_corners_cover_exactly_the_budget_set(name, num_subchannels):
     assert covered == feasible_indices(levels, num_subchannels)
     for i, j in itertools.permutations(range(len(corners)), 2):  # none is needless
         assert (corners[i] > corners[j]).any()
+
+
+def test_a_grid_has_traced_levels_and_static_corners():
+    grid = make_power_grid(3, 5, 20.0)
+    assert (grid.num_subchannels, grid.levels.dtype) == (3, jnp.float32)
+    (levels,), structure = jax.tree.flatten(grid)
+    np.testing.assert_allclose(levels, power_levels(5, 20.0), 1e-7)
+    np.testing.assert_array_equal(grid.corners, budget_corners(power_levels(5, 20.0), 3))
+    hash(structure)  # programs are kept by it
+    assert structure == jax.tree.structure(make_power_grid(3, 5, 25.0))
+    assert structure != jax.tree.structure(make_power_grid(3, 5, 4.0))
 
 
 def test_candidates_of_the_default_size():
@@ -96,9 +113,10 @@ def test_candidates_and_mask_agree_with_the_budget(name, num_bs, num_subchannels
     levels = LEVEL_SETS[name]
     count = len(feasible_indices(levels, num_subchannels)) ** num_bs
     assert power_candidates(levels, num_bs, num_subchannels).shape == (count, num_bs, num_subchannels)
-    mask = budget_mask(levels, num_bs, num_subchannels)
-    vectors = power_vectors(levels, num_bs)
-    assert mask.shape == (len(vectors),) * num_subchannels
+    mask = np.asarray(budget_mask(levels, num_bs, num_subchannels))
+    vectors = np.array(list(itertools.product(levels, repeat=num_bs)))
+    assert mask.shape == (len(vectors) ** (num_subchannels - 1), len(vectors))
     assert mask.sum() == count
-    for index in itertools.product(range(len(vectors)), repeat=num_subchannels):
-        assert mask[index] == (vectors[list(index)].sum(0) <= 1 + 1e-6).all()
+    rows = itertools.product(range(len(vectors)), repeat=num_subchannels)
+    for index, within in zip(rows, mask.ravel(), strict=True):
+        assert within == (vectors[list(index)].sum(0) <= 1 + 1e-5).all()

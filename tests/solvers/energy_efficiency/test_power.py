@@ -1,3 +1,5 @@
+"""Continuous power control: stationary points, targets, water-filling, and the polished search."""
+
 import functools
 
 import jax
@@ -5,30 +7,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from wirelax.solvers import assignments, dinkelbach, energy_efficient_power, exhaustive_polish
-from wirelax.solvers.energy_efficiency import efficiency_steps
+from wirelax.errors import InputError
+from wirelax.problems import assignments
+from wirelax.solvers import (
+    dinkelbach,
+    efficiency_steps,
+    energy_efficient_power,
+    exhaustive_polish,
+    make_power_grid,
+)
 from wirelax.types import Status
 
-from ..compiling import quick_jit
-from . import reference
-from .compiled import default_search, in_chunks, make_problems
+from ...compiling import quick_jit
+from .. import reference
+from ..compiled import default_search, dozen, make_problem, make_problems, polish, value_of
 
 CLASSES = assignments(3, 2, 2)
-
-
-@functools.cache
-def compiled_polish():
-    return jax.jit(functools.partial(jax.lax.map, functools.partial(exhaustive_polish, levels=4)))
-
-
-def polish(gains, target=0.0):
-    return in_chunks(compiled_polish(), make_problems(gains, target), 12)
-
-
-@functools.cache
-def dozen():
-    gains = reference.random_gains(20, 12)
-    return gains, polish(gains)
 
 
 def assert_feasible(solution, max_power_w=None):
@@ -41,8 +35,7 @@ def assert_feasible(solution, max_power_w=None):
 
 
 def evaluate(function, gains, solution, **settings):
-    pairs = zip(gains, solution.allocation["assignment"], solution.allocation["power_w"], strict=True)
-    return np.array([function(g, np.asarray(a), np.asarray(p, np.float64), **settings) for g, a, p in pairs])
+    return np.asarray(value_of(function, gains, solution, **settings))
 
 
 # --- exhaustive_polish, float32, the default size ---------------------------------------------------------
@@ -74,12 +67,13 @@ def test_polish_meets_a_binding_target(factor):
     found, grid = polish(gains, target), default_search(gains, target)[0]
     assert_feasible(found)
     reached = evaluate(reference.spectral_efficiency, gains, found)
-    np.testing.assert_array_equal(reached >= target * (1 - 2e-6), found.feasible)
+    np.testing.assert_array_equal(reached >= target * (1 - 1e-5), found.feasible)
     assert found.feasible.mean() > (0.8 if factor < 1.1 else 0.3)  # the largest rate is 11 to 26 % more
     assert (found.feasible | ~grid.feasible).all()
     assert (reached >= evaluate(reference.spectral_efficiency, gains, free) * (1 - 1e-5)).all()
     both = np.asarray(found.feasible & grid.feasible)
     assert (found.utility[both] >= grid.utility[both]).all()
+    assert not found.proven.any()  # a local optimum
     assert (found.utility[both] <= free.utility[both] * (1 + 1e-6)).all()
     # Rate in excess of the target costs efficiency, so little of it is left.
     assert np.median(reached[both] / target[both]) < 1.01
@@ -92,7 +86,7 @@ def test_polish_reports_a_target_out_of_reach():
     assert_feasible(found)
     reached, on_grid = (evaluate(reference.spectral_efficiency, gains, s) for s in (found, grid))
     assert (reached >= on_grid * (1 - 1e-6)).all()
-    with pytest.raises(ValueError, match=r"12 of 12 instances .* \(first: index 0\)"):
+    with pytest.raises(ValueError, match=r"12 of 12 instances .* \(first: index 0, which breaks"):
         found.check()
 
 
@@ -118,7 +112,7 @@ def compiled_climb():
         stop = {"max_iterations": max_iterations, "tolerance": tolerance}
         return jax.lax.map(lambda args: energy_efficient_power(*args, **stop), (problems, assignment, power_w))
 
-    return jax.jit(climb)
+    return quick_jit(climb)
 
 
 def starts(seed, count, max_power_w):
@@ -143,7 +137,7 @@ def compiled_slope():
     def slope(problem, choice, power_w):
         return jax.value_and_grad(lambda p: problem.energy_efficiency(choice, p))(power_w)
 
-    return jax.jit(jax.vmap(jax.vmap(slope, in_axes=(None, 0, 0))))
+    return quick_jit(jax.vmap(jax.vmap(slope, in_axes=(None, 0, 0))))
 
 
 def value_and_log_slope(problems, choices, power_w):
@@ -226,7 +220,7 @@ def test_each_start_meets_a_binding_target(x64):
     found = compiled_climb()(problems, free.allocation["assignment"], power_w, 2000, 1e-10)
     assert_feasible(found, settings["max_power_w"])
     now = np.array([evaluate(reference.spectral_efficiency, [g] * 16, s) for g, s in unstack(gains, found)])
-    np.testing.assert_array_equal(now >= target[:, None] * (1 - 2e-6), found.feasible)
+    np.testing.assert_array_equal(now >= target[:, None] * (1 - 1e-5), found.feasible)
     assert found.feasible.any(1).all()
     lost = compiled_climb()(make_problems(gains, 1e3), *free.allocation.values(), 2000, 1e-10)
     assert (lost.status == Status.INFEASIBLE).all()
@@ -271,12 +265,32 @@ def test_float32_channels_stay_float32_in_double_precision(x64, solve):
 
 
 def test_networks_with_many_assignments_polish_the_best_one_only():
-    problem = jax.tree.map(lambda leaf: leaf[0], make_problems(reference.random_gains(25, 1, 5, 2, 3)))
-    found = jax.eval_shape(functools.partial(exhaustive_polish, levels=4), problem)
+    problem = make_problem(reference.random_gains(25, 1, 5, 2, 3)[0])
+    found = jax.eval_shape(exhaustive_polish, problem, make_power_grid(3, 4))
     assert found.allocation["power_w"].shape == (5, 3)
 
 
 def test_too_many_assignments_say_what_to_do():
-    problem = jax.tree.map(lambda leaf: leaf[0], make_problems(reference.random_gains(26, 1, 7, 2, 3)))
-    with pytest.raises(ValueError, match="use fewer BSs or subchannels"):
+    problem = make_problem(reference.random_gains(26, 1, 7, 2, 3)[0])
+    with pytest.raises(InputError, match="use a method that enumerates none"):
         dinkelbach(problem)
+
+
+# --- efficiency_steps -------------------------------------------------------------------------------------
+
+
+def test_steps_keep_budgets_and_zeros(x64):
+    problems = make_problems(reference.random_gains(27, 4, 2, 1, 2), circuit_power_w=5e3)  # budgets bind
+    choices = jnp.broadcast_to(jnp.asarray(assignments(2, 1, 2)), (4, 2, 2))
+    budgets = reference.constants(2)["max_power_w"]
+    power_w = jnp.broadcast_to(jnp.asarray([[0.5, 0.5], [0.7, 0.0]]) * budgets[:, None], (4, 2, 2))
+    steps = quick_jit(efficiency_steps, static_argnames="steps")
+    np.testing.assert_allclose(steps(problems, choices, power_w, steps=0), power_w, 1e-15)
+    found = steps(problems, choices, power_w, steps=5)
+    assert (found >= 0).all()
+    assert (found.sum(-1) <= budgets * (1 + 1e-12)).all()
+    assert not found[:, 1, 1].any()
+    one_by_one = power_w
+    for _ in range(5):
+        one_by_one = steps(problems, choices, one_by_one, steps=1)
+    np.testing.assert_allclose(found, one_by_one, 1e-12)
