@@ -1,4 +1,4 @@
-"""Downlink NOMA as loops over the equations of the NOMA paper, in NumPy float64. Nothing here uses wirelax."""
+"""Downlink NOMA as loops over the equations of Yang et al. (2020), in NumPy float64. Nothing here uses wirelax."""
 
 import math
 
