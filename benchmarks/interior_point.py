@@ -12,7 +12,9 @@ import numpy as np
 from scipy.optimize import LinearConstraint, minimize
 
 from wirelax.execution import map_chunks
-from wirelax.solvers.noma import CHUNK, noma_power
+from wirelax.problems import NomaProblem, Slots, evaluate
+from wirelax.solvers.noma import CHUNK
+from wirelax.solvers.noma.power import SlotPower, slot_power
 from wirelax.systems import get
 from wirelax.systems.run import instance_keys, make_problems, sample_channels
 from wirelax.types import Solution, Status
@@ -21,7 +23,7 @@ from .timing import Row, add_ratios, compile_call, measure, row
 
 __all__ = ["Cell", "cell_of", "interior_point_rows", "scheduled_gains", "scipy_power"]
 
-BATCH = "interior point, batched"
+BATCH, JUDGE = "interior point, batched", "utility and constraints of a label, batched"
 
 
 class Cell(NamedTuple):
@@ -107,9 +109,20 @@ def scipy_power(gain: np.ndarray, cell: Cell, method: str, *, gradient: bool = T
     return -found.fun, found.x
 
 
-def batched_power(batch: tuple[Any, jax.Array]) -> Solution:
-    """One start for every problem and key of a batch, as labels are made."""
-    return map_chunks(lambda pair: noma_power(pair[0], starts=1, key=pair[1]), batch, CHUNK)
+def batched_power(batch: tuple[NomaProblem, Slots, jax.Array]) -> SlotPower:
+    """One start for every network of a batch, as labels are made; as SciPy, from users in SIC order and unjudged."""
+    return map_chunks(lambda one: slot_power(one[0], one[1], starts=1, key=one[2]), batch, CHUNK)
+
+
+def batched_judgement(batch: tuple[NomaProblem, dict[str, jax.Array]]) -> Solution:
+    """What a solution costs beside its powers."""
+    return map_chunks(lambda one: evaluate(*one), batch, CHUNK)
+
+
+@jax.jit
+@jax.vmap
+def _slots(problem: NomaProblem) -> Slots:
+    return problem.slots()
 
 
 def interior_point_rows(*, channels: int, scipy_channels: int, repeats: int) -> list[Row]:
@@ -129,9 +142,13 @@ def _rows_of_size(size: dict[str, int], channels: int, scipy_channels: int, repe
     drawn = sample_channels(system, channels, seed=0)
     gains = scheduled_gains(drawn["gain"], drawn["assignment"])
     loops = _loops(list(gains.values()), cell_of(system.config), scipy_channels)
-    batch = make_problems(system, drawn), instance_keys(0, 0, channels)
-    call, compile_seconds = compile_call(batched_power, batch)
-    timings = measure({BATCH: call, **{name: each for name, (_, each) in loops.items()}}, repeats)
+    problems = make_problems(system, drawn)
+    even = problems.schedule / problems.schedule.sum((1, 2), keepdims=True) * problems.total_power_w[:, None, None]
+    call, compile_seconds = compile_call(batched_power, (problems, _slots(problems), instance_keys(0, 0, channels)))
+    judge, judge_seconds = compile_call(
+        batched_judgement, (problems, {"assignment": problems.schedule, "power_w": even})
+    )
+    timings = measure({BATCH: call, JUDGE: judge, **{name: each for name, (_, each) in loops.items()}}, repeats)
     label, found = f"N = {system.config.num_subchannels}, M = {system.config.num_users}", timings[BATCH].result
     statistics = {
         "mean_sum_rate": float(np.mean(found.utility)),
@@ -145,8 +162,10 @@ def _rows_of_size(size: dict[str, int], channels: int, scipy_channels: int, repe
         utility = np.asarray(found.utility, float)[list(gains)[:count]]
         more = {"unit": "label", "largest_gap_of_batched": float((1 - utility / reference).max()), "notes": "float64"}
         rows.append(row(f"{name}, {label}", timings[name], count, **more))
-    add_ratios(rows[0], [(name.lower().replace(" ", "_"), each) for name, each in zip(loops, rows[1:])])
-    return rows
+    ratios = [(name.lower().replace(" ", "_"), each) for name, each in zip(loops, rows[1:])]
+    add_ratios(rows[0], ratios)
+    how = {"unit": "label", "compile_seconds": judge_seconds, "notes": "float32, all cores; comes on top of the powers"}
+    return [*rows, row(f"{JUDGE}, {label}", timings[JUDGE], channels, **how)]
 
 
 def _loops(gains: list[np.ndarray], cell: Cell, most: int) -> dict[str, tuple[int, Callable[[], Any]]]:
