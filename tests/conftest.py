@@ -52,16 +52,20 @@ hypothesis.settings.register_profile("wirelax", deadline=None, max_examples=25, 
 hypothesis.settings.load_profile("wirelax")
 
 _LONGEST = (
-    "test_resume",
-    "test_engine",
-    "test_energy_efficiency",
-    "test_exhaustive",
     "test_hetnet",
+    "test_resume",
+    "test_exhaustive",
+    "test_every_method",
     "test_cli",
+    "test_noma",
+    "test_notebooks",
+    "test_energy_efficiency",
+    "test_run",
+    "test_gradients",
+    "test_engine",
     "test_large_batch",
     "test_reproduce",
-    "test_noma",
-    "test_noma_power",
+    "test_power",
     "test_protocol",
 )
 

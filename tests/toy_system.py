@@ -46,10 +46,11 @@ def max_power(problem):
     return {"power_w": jnp.full_like(problem.snr, problem.max_power_w)}
 
 
-MLP_POLICY = PolicySpec(  # the same few layers for every subchannel, so it serves any number of them
-    MLP((32, 32), 1),
+SPEC = PolicySpec(  # the same few layers for every subchannel, so it serves any number of them
+    network=MLP((32, 32), 1),
     features=lambda problem: jnp.log(jnp.maximum(problem.snr, 1e-6))[:, None],
     head=lambda outputs, problem: {"power_w": problem.max_power_w * jax.nn.sigmoid(outputs[:, 0])},
+    shared_statistics=True,
 )
 
 
@@ -71,14 +72,12 @@ class PricedLink(System):
     def recipes(self):
         def stages(preset, seed):
             loop = LoopConfig(steps=200 if preset == "smoke" else 2000, learning_rate=1e-2, seed=seed)
-            objective, source = utility_objective(MLP_POLICY), fresh_problems(self, 64)
-            return [Stage(name="utility", objective=objective, source=source, loop=loop)]
+            return [Stage(name="all", objective=utility_objective(SPEC), source=fresh_problems(self, 64), loop=loop)]
 
-        return {"mlp": Recipe(name="mlp", summary="dense layers, no labels", spec=MLP_POLICY, stages=stages)}
+        return {"mlp": Recipe(name="mlp", summary="dense layers, no labels", spec=SPEC, stages=stages)}
 
 
 def train_and_compare(folder, preset="quick", count=1000):
     link = PricedLink()
     policy = train_policy(link, "mlp", directory=f"{folder}/run", preset=preset)
-    methods = {**{name: name for name in link.methods}, "mlp": policy}
-    return wirelax.compare(link, methods, wirelax.sample(link, count), out=f"{folder}/report")
+    return wirelax.compare(link, {**link.methods, "mlp": policy}, wirelax.sample(link, count), out=f"{folder}/report")

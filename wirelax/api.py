@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from wirelax import systems
+from wirelax.errors import InputError
 from wirelax.report.rows import comparison_rows
 from wirelax.systems.base import System
 from wirelax.systems.run import BatchResult
@@ -73,7 +74,7 @@ def solve(
 
 def compare(
     system: System | str,
-    methods: Mapping[str, Any],
+    methods: Mapping[str, Any] | Sequence[str],
     channels: Mapping[str, Any],
     *,
     seed: int = 0,
@@ -84,7 +85,7 @@ def compare(
 
     Args:
         system: a system or its name; sizes follow the channels.
-        methods: what to call each in tables -> the method, as for `solve`.
+        methods: what to call each in tables -> the method, as for `solve`; or names of methods.
         channels: as for `solve`.
         seed: of the methods' randomness.
         batch_size: channels at once.
@@ -93,17 +94,23 @@ def compare(
     Raises:
         InputError: whatever does not fit, or the folder holds a table already.
     """
+    named = methods if isinstance(methods, Mapping) else {name: name for name in methods}
+    if not named:
+        raise InputError("there is no method to compare; give at least one")
     fitted, checked = systems.check_channels(_system(system), channels)
+    directory = None
+    if out is not None:  # before anything is solved
+        from wirelax.io import check_new_folder
+
+        directory = check_new_folder(out, False, "table.json")
     results = {
         name: systems.solve_batch(fitted, method, checked, seed=seed, batch_size=batch_size)
-        for name, method in methods.items()
+        for name, method in named.items()
     }
-    if out is None:
+    if directory is None:
         return Comparison(comparison_rows(fitted, results), results)
-    from wirelax.io import check_new_folder
     from wirelax.report.compare import write_comparison
 
-    directory = check_new_folder(out, False, "table.json")
     source = f"{len(next(iter(checked.values())))} given in Python"
     rows, page = write_comparison(fitted, results, directory, source=source, seed=seed)
     return Comparison(rows, results, page)

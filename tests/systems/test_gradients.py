@@ -26,7 +26,7 @@ CASES = {
     "hetnet-ee, the target binds": (
         "hetnet-ee",
         "exhaustive+polish",
-        {**HETNET, "min_spectral_efficiency": 20.0},
+        {**HETNET, "min_spectral_efficiency": 30.0},
         ("noise_dbm", "min_spectral_efficiency", "amplifier_efficiency"),
     ),
     "noma": ("noma", "interior-point", NOMA, ("noise_power_w", "total_power_dbm", "min_rate", "sic_residual")),

@@ -13,13 +13,13 @@ import wirelax
 from wirelax import systems
 from wirelax.errors import InputError
 from wirelax.execution import clear_programs
-from wirelax.policies import Policy
+from wirelax.policies import Policy, PolicySolve
 from wirelax.problems import evaluate
 from wirelax.systems import make_problems, sample_channels, solve_batch
 from wirelax.systems.config import float_fields
 from wirelax.types import Method, Status
 
-from ..toy_system import MLP_POLICY, PricedLink, water_filling
+from ..toy_system import SPEC, PricedLink, water_filling
 
 TRACES = Counter()
 
@@ -188,11 +188,11 @@ def test_what_may_stand_for_a_method(toy, channels):
 
 def test_a_policy_is_a_method(toy, channels, tmp_path):
     problems = make_problems(toy, channels)
-    state = MLP_POLICY.init(problems, key=jax.random.key(0))
+    state = SPEC.init(problems, key=jax.random.key(0))
     policy = Policy(
         name="mlp", params=state.params, standardise=state.standardise, meta={"system": toy.name, "config": {}}
     )
-    wanted = jax.vmap(MLP_POLICY.allocate, in_axes=(None, 0))(state, problems)["power_w"]
+    wanted = jax.vmap(SPEC.allocate, in_axes=(None, 0))(state, problems)["power_w"]
     wirelax.io.save_policy(tmp_path / "policy.msgpack", policy)
     for method in (policy, f"policy:{tmp_path}"):
         np.testing.assert_allclose(solve_batch(toy, method, channels).arrays["power_w"], wanted, rtol=1e-5)
@@ -265,7 +265,21 @@ def test_one_liners_of_python_users(toy, tmp_path):
     assert [row["method"] for row in compared.rows] == ["best", "mine"]
     assert compared.page is None
     np.testing.assert_allclose(compared.results["best"].utility[:1], found.utility, rtol=1e-5)
+    by_name = wirelax.compare(toy, ["max-power", "water-filling"], channels)
+    np.testing.assert_array_equal(by_name.results["water-filling"].utility, compared.results["best"].utility)
+    with pytest.raises(InputError, match="no method to compare"):
+        wirelax.compare(toy, [], channels)
     with pytest.raises(InputError, match="no array 'gain', they hold 'h'"):
         wirelax.solve(toy, "max-power", {"h": channels["gain"]})
     with pytest.raises(InputError, match="unknown system 'nothing'"):
         wirelax.sample("nothing", 1)
+
+
+def test_a_policy_whose_features_do_not_fit_says_so(toy, channels):
+    """A network that serves any size, with statistics of one."""
+    spec = replace(SPEC, shared_statistics=False)
+    state = spec.init(make_problems(toy, channels), key=jax.random.key(0))
+    method = Method("mine", "", PolicySolve(spec), load=lambda: state)
+    wider = PricedLink(num_subchannels=5)
+    with pytest.raises(InputError, match=r"features of shape \(5, 1\).* \(4, 1\).*shared_statistics=True"):
+        solve_batch(wider, method, sample_channels(wider, 2, seed=0))

@@ -10,16 +10,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike
 
+from wirelax.errors import InputError
+
 __all__ = ["Shared", "Standardiser"]
 
-Shared = bool | Literal["nodes"]
+Shared = bool | Literal["nodes", "none"]
 """Which entries of a leaf share a mean and a deviation: none (False), all (True), or all along every axis but the
-last ("nodes": one for each feature of a graph's nodes or edges, any number of them)."""
+last ("nodes": one for each feature of a graph's nodes or edges, any number of them). "none": features are left as they
+are."""
 
 
 def _statistics(leaf: ArrayLike, shared: Shared) -> tuple[jax.Array, jax.Array]:
     values = np.asarray(leaf)
-    if not np.issubdtype(values.dtype, np.inexact) or values.size == 0:
+    if shared == "none" or not np.issubdtype(values.dtype, np.inexact) or values.size == 0:
         return jnp.zeros((), jnp.float32), jnp.ones((), jnp.float32)
     values = values.astype(np.float64)
     axes = {False: 0, True: None, "nodes": tuple(range(max(values.ndim - 1, 1)))}[shared]
@@ -28,7 +31,14 @@ def _statistics(leaf: ArrayLike, shared: Shared) -> tuple[jax.Array, jax.Array]:
 
 
 def _scale(leaf: Any, mean: jax.Array, std: jax.Array) -> Any:
-    return (leaf - mean) / std if jnp.issubdtype(jnp.result_type(leaf), jnp.inexact) else leaf
+    if not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
+        return leaf
+    if jnp.shape(leaf)[jnp.ndim(leaf) - jnp.ndim(mean) :] != jnp.shape(mean):
+        raise InputError(
+            f"features of shape {jnp.shape(leaf)} do not fit the statistics of the training, {jnp.shape(mean)}; run "
+            "the policy at the sizes that it was trained for, or train it with PolicySpec(shared_statistics=True)"
+        )
+    return (leaf - mean) / std
 
 
 @jax.tree_util.register_dataclass
