@@ -52,6 +52,7 @@ def test_what_does_not_end_well_is_said(link, channels, run):
     assert list(result["status"]) == [0, 1, 2, 3, 4]
     assert list(result["feasible"]) == [True, False, True, False, True]
     np.testing.assert_allclose(result["violation_max_power"], [-0.5, 1, -0.5, 1, -0.5], atol=1e-6)
+    assert "(infeasible results among them)" in lines[0]
     assert lines[1:] == [
         "wirelax: warning: moody: 1 of 5 results ended with status ITERATION_LIMIT",
         "wirelax: warning: moody: 1 of 5 results ended with status STALLED",

@@ -4,15 +4,25 @@ import json
 import shlex
 import sys
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from wirelax.cli import main
+from wirelax.policies import MLP, PolicySpec
 from wirelax.systems import Labels, Recipe, Stage, fresh_problems, labelled_rows, registry
 from wirelax.training import LoopConfig, mapped, supervised_objective, utility_objective
 
-from ..toy_system import MLP_POLICY, water_filling
+from ..toy_system import water_filling
 from .conftest import Link
+
+SPEC = PolicySpec(
+    network=MLP((8,), 1),
+    features=lambda problem: jnp.log(jnp.maximum(problem.snr, 1e-6))[:, None],
+    head=lambda outputs, problem: {"power_w": problem.max_power_w * jax.nn.sigmoid(outputs[:, 0])},
+    shared_statistics=True,
+)
 
 
 def _no_label(problem, key):
@@ -24,7 +34,7 @@ def _label(problem, key):
 
 
 def _error(outputs, problem, label):
-    return ((MLP_POLICY.head(outputs, problem)["power_w"] / problem.max_power_w - label["best_w"]) ** 2).sum()
+    return ((SPEC.head(outputs, problem)["power_w"] / problem.max_power_w - label["best_w"]) ** 2).sum()
 
 
 class Trained(Link):
@@ -37,14 +47,10 @@ class Trained(Link):
         loop = LoopConfig(steps=40, learning_rate=1e-2, chunk=10, checkpoint_every=20)
 
         def free(preset, seed):
-            return [
-                Stage(
-                    name="utility", objective=utility_objective(MLP_POLICY), source=fresh_problems(self, 8), loop=loop
-                )
-            ]
+            return [Stage(name="utility", objective=utility_objective(SPEC), source=fresh_problems(self, 8), loop=loop)]
 
         def labelled(preset, seed):
-            objective = supervised_objective(MLP_POLICY, _error)
+            objective = supervised_objective(SPEC, _error)
             return [Stage(name="supervised", objective=objective, source=labelled_rows(8), loop=loop)]
 
         def endless(preset, seed):
@@ -52,9 +58,9 @@ class Trained(Link):
                 fresh_problems(self, 8),
                 lambda problem, key: type(problem)(**{**vars(problem), "snr": problem.snr * np.inf}),
             )
-            return [Stage(name="utility", objective=utility_objective(MLP_POLICY), source=broken, loop=loop)]
+            return [Stage(name="utility", objective=utility_objective(SPEC), source=broken, loop=loop)]
 
-        make = lambda name, stages, **more: Recipe(name=name, summary=name, spec=MLP_POLICY, stages=stages, **more)  # noqa: E731
+        make = lambda name, stages, **more: Recipe(name=name, summary=name, spec=SPEC, stages=stages, **more)  # noqa: E731
         count = dict.fromkeys(("smoke", "quick", "paper"), 32)
         labels = Labels(count=count, label=_label, what="water-filling")
         return {

@@ -47,9 +47,10 @@ def solve(options: argparse.Namespace) -> int:
     write_arrays(out, {**result.arrays, **violations}, overwrite=options.overwrite)
     count, mean = len(result.utility), float(np.mean(result.utility))
     warn_of_levels(system, channels, result.median_snr_db)
+    among = "" if result.feasible.all() else " (infeasible results among them)"
     say(
         f"{counted(count)} ({source}) solved by {options.method}: mean {system.utility_name} "
-        f"{format_si(mean, system.utility_unit, 6)}, {format_si(result.seconds / count, 's')} a channel; "
+        f"{format_si(mean, system.utility_unit, 6)}{among}, {format_si(result.seconds / count, 's')} a channel; "
         f"written to {out}"
     )
     return report_result(options.method, result, str(out), exact=method.exact)
