@@ -100,7 +100,8 @@ class Method:
             an argument, never captured in a trace. ValueError where they do not fit the system.
         over: how it is batched. "vmap" and "map" lift a function of one problem (use "map" where it branches);
             a "batch" function takes problems and keys with a leading batch axis itself.
-        chunk: with "vmap", problems at once: iterations of a chunk last as long as its slowest problem.
+        chunk: problems at once, with "vmap" and "batch": iterations of a chunk last as long as its slowest problem,
+            and a small one stays in the cache.
         exact: whether it claims the optimum of what it searches, so that results it does not prove are worth a word.
     """
 

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-__all__ = ["batch_length", "map_chunks"]
+__all__ = ["batch_length", "map_batches", "map_chunks"]
 
 
 def map_chunks(function: Callable[[Any], Any], batch: Any, size: int) -> Any:
@@ -22,11 +22,16 @@ def map_chunks(function: Callable[[Any], Any], batch: Any, size: int) -> Any:
         batch: pytree of arrays with a leading batch axis.
         size: of a chunk (static).
     """
+    return map_batches(jax.vmap(function), batch, size)
+
+
+def map_batches(function: Callable[[Any], Any], batch: Any, size: int) -> Any:
+    """``function(batch)`` of a function of batches, at most `size` instances at once; see `map_chunks`."""
     count = batch_length(batch)
     chunks = -(-count // size)
     each = -(-count // chunks)
     rows = jnp.minimum(jnp.arange(chunks * each), count - 1).reshape(chunks, each)
-    found = jax.lax.map(lambda index: jax.vmap(function)(jax.tree.map(lambda leaf: leaf[index], batch)), rows)
+    found = jax.lax.map(lambda index: function(jax.tree.map(lambda leaf: leaf[index], batch)), rows)
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:count], found)
 
 

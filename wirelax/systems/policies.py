@@ -35,6 +35,7 @@ def policy_method(
         load: gives the policy.
         solve: in place of ``PolicySolve(spec)``.
         over: how that is batched.
+        chunk: problems at once.
         recipe: trains it for other sizes, by name; the policy's own by default.
     """
 
@@ -43,7 +44,7 @@ def policy_method(
         _check_sizes(system, name, policy, recipe or policy.name, spec.sizes)
         return policy.state
 
-    return Method(name=name, summary=summary, solve=solve or PolicySolve(spec), load=state, over=over)
+    return Method(name=name, summary=summary, solve=solve or PolicySolve(spec), load=state, over=over, chunk=chunk)
 
 
 def shipped_method(system: Any, name: str, summary: str, recipe: Any, **how: Any) -> Method:
@@ -68,9 +69,8 @@ def trained_method(system: Any, policy: Policy, name: str | None = None) -> Meth
         )
     recipe = recipes[policy.name]
     name = name or policy.name
-    return policy_method(
-        system, name, recipe.summary, recipe.spec, lambda: policy, solve=recipe.solve, over=recipe.over
-    )
+    how = {"solve": recipe.solve, "over": recipe.over, "chunk": recipe.chunk}
+    return policy_method(system, name, recipe.summary, recipe.spec, lambda: policy, **how)
 
 
 def _check_sizes(system: Any, name: str, policy: Policy, recipe: str, fields: Sequence[str]) -> None:

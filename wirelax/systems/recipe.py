@@ -66,7 +66,8 @@ class Recipe:
         labels: of the first stage; None where all stages do without.
         batch_size: rows of the first stage's batches, where epochs are to be counted.
         solve: runs the trained policy, in place of ``PolicySolve(spec)``.
-        over: how that is batched, see `wirelax.types.Method`.
+        over: how that is batched, see `wirelax.types.Method`, as for `chunk`.
+        chunk: problems at once.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Recipe:
     batch_size: int | None = None
     solve: Callable[..., Solution] | None = None
     over: Any = "vmap"
+    chunk: int | None = None
 
 
 def labelled_rows(batch_size: int, held_out: float = 0.0) -> Source:

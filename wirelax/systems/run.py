@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from wirelax.errors import InputError
-from wirelax.execution import batch_length, compiled, map_chunks, timed, timed_warm
+from wirelax.execution import batch_length, compiled, map_batches, map_chunks, timed, timed_warm
 from wirelax.systems.base import System, Template
 from wirelax.types import Solution
 from wirelax.units import linear_to_db
@@ -102,8 +102,10 @@ class _Solve:
     def __call__(self, batch: tuple[Any, Array], state: Any) -> tuple[Solution, Mapping[str, Array]]:
         problems, keys = batch
         one = lambda pair: self.solve(state, *pair)  # noqa: E731
-        if self.over == "batch":
+        if self.over == "batch" and self.chunk is None:
             solutions = self.solve(state, problems, keys)
+        elif self.over == "batch":
+            solutions = map_batches(lambda chunk: self.solve(state, *chunk), batch, self.chunk or 1)
         elif self.over == "map":
             solutions = jax.lax.map(one, batch)
         elif self.chunk is None:

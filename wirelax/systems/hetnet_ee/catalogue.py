@@ -22,6 +22,8 @@ METHODS = {
     "cnn+ee": Entry("that CNN fine-tuned on the energy efficiency of the same channels", _POLICY),
     "dnn+ee+best-of-8": Entry("dnn+ee, all assignments scored by the kernels", _POLICY),
     "cnn+ee+best-of-8": Entry("cnn+ee, all assignments scored by the kernels", _POLICY),
+    "equivariant": Entry("learned power steps and local search over assignments, any size", _POLICY),
+    "equivariant+refine": Entry("equivariant, then 8 closed-form power steps", _POLICY),
 }
 
 _RECIPE = "wirelax.systems.hetnet_ee.recipes:recipe"
@@ -36,5 +38,6 @@ RECIPES = {
             ("+ee", "{} fine-tuned on the energy efficiency"),
         )
     },
+    "equivariant": Entry("learned power steps and local search over assignments, endless channels, any size", _RECIPE),
     "conditioned": Entry("powers conditioned on the assignment, endless channels, best of all assignments", _RECIPE),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import comb
 from typing import Any
@@ -18,25 +18,37 @@ from wirelax.errors import InputError
 from wirelax.execution import compiled
 from wirelax.policies import LogPowerBounds, PolicySpec, log_power_bounds
 from wirelax.policies.energy_efficiency import (
+    AssignmentSearch,
     BestAssignment,
     HetNetCNN,
     HetNetConditioned,
     HetNetDNN,
     LikeliestAssignment,
+    SearchedAssignment,
+    search_features,
     snr_features,
 )
 from wirelax.problems import EnergyEfficiencyProblem
 from wirelax.solvers.energy_efficiency import Spacing, exhaustive_polish, make_power_grid, search_with_assignments
 from wirelax.systems.hetnet_ee.catalogue import RECIPES
+from wirelax.systems.hetnet_ee.methods import SearchSolve
 from wirelax.systems.recipe import Labels, Recipe, Stage, fresh_problems, labelled_rows
 from wirelax.training import (
     LoopConfig,
     Source,
+    Term,
     instance_objective,
     mapped,
     supervised_objective,
+    weighted,
 )
-from wirelax.training.energy_efficiency import assignment_error, log_efficiency, renumbered
+from wirelax.training.energy_efficiency import (
+    assignment_error,
+    log_efficiency,
+    renumbered,
+    search_objective,
+    with_varied_constants,
+)
 from wirelax.types import Channel
 
 __all__ = ["recipe"]
@@ -101,8 +113,53 @@ _CNN_STEPS = {**_STEPS, "smoke": (100, 100), "quick": (1000, 500)}
 _ENDLESS_STEPS = {"smoke": (100, 100), "quick": (1000, 2000), "paper": (3000, 12000)}
 
 
+_SEARCH_STEPS = {"smoke": 100, "quick": 3000, "paper": 10000}
+_SEARCH_SIZES = ((4, 2, 3, 12), (1, 2, 2, 8), (3, 3, 3, 8))
+"""Micros, users per BS, subchannels that the search also learns from, and problems of that size in a step."""
+_SEARCH_BATCH = 64
+SEARCH_CHUNK = 50
+"""Problems at once: what a search holds of them stays in the cache."""
+
+
+def search_recipe(system: Any, name: str) -> Recipe:
+    """One network for any size: endless channels of several sizes in every step, no labels."""
+    network = AssignmentSearch()
+    spec = PolicySpec(network, search_features, SearchedAssignment(), shared_statistics="none")
+    scenes = {"own": (system, _SEARCH_BATCH)}
+    for micros, users, subchannels, count in _SEARCH_SIZES:
+        sizes = {"num_micro": micros, "users_per_bs": users, "num_subchannels": subchannels, "scenario": "triangle"}
+        scenes[f"{1 + micros}x{users}x{subchannels}"] = (type(system)(system.config, **sizes), count)
+    total = sum(count for _, count in scenes.values())
+    objective = search_objective(spec)
+    terms = {key: Term(objective=objective, weight=count / total, part=key) for key, (_, count) in scenes.items()}
+    sources = {
+        key: mapped(fresh_problems(scene, count, sample_varied), with_varied_constants)
+        for key, (scene, count) in scenes.items()
+    }
+
+    def draw(data: Any, key: PRNGKeyArray) -> dict[str, Any]:
+        keys = jax.random.split(key, len(sources))
+        return {of: source.draw(data, k) for (of, source), k in zip(sources.items(), keys, strict=True)}
+
+    def stages(preset: str, seed: int) -> list[Stage]:
+        loop = replace(loop_config(_SEARCH_STEPS[preset], seed), learning_rate=3e-3)
+        return [Stage(name="efficiency", objective=weighted(**terms), source=Source(draw), loop=loop)]
+
+    return Recipe(
+        name=name,
+        summary=RECIPES[name].summary,
+        spec=spec,
+        stages=stages,
+        solve=SearchSolve(spec),
+        over="batch",
+        chunk=SEARCH_CHUNK,
+    )
+
+
 def recipe(system: Any, name: str) -> Recipe:
     """The paper's networks on all, 5,000 and 10,000 labels and fine-tuned on the efficiency, and `conditioned`."""
+    if name == "equivariant":
+        return search_recipe(system, name)
     config, kind = system.config, name.split("+")[0].split("-")[0]
     endless, tuned = kind == "conditioned", kind == "conditioned" or name.endswith("+ee")
     linear = 10 * np.log10(config.power_levels - 1) if config.power_levels > 2 else 10.0
