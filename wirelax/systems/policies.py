@@ -23,6 +23,7 @@ def policy_method(
     *,
     solve: Callable[..., Any] | None = None,
     over: Any = "vmap",
+    chunk: int | None = None,
     recipe: str | None = None,
 ) -> Method:
     """A method that runs a policy, whose weights are loaded when it is first used.
