@@ -78,7 +78,7 @@ def _in_sic_order(
     here = (rank[..., None, :] == jnp.arange(user.shape[-1])[:, None]) & used[..., None, :]
 
     def arranged(x: Array) -> Array:
-        return jnp.where(here, x[..., None, :], 0).sum(-1)
+        return jnp.where(here, x[..., None, :], 0).sum(-1, dtype=x.dtype)  # sums of integers widen in double precision
 
     return _Places(arranged(user + 1) - 1, arranged(places.power)), arranged(slot_snr)
 
