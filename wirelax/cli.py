@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -189,6 +190,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = build_parser().parse_args(arguments)
     except SystemExit as exit_request:
         return int(exit_request.code or 0)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without the letter µ shows another one
+        sys.stdout.reconfigure(errors="replace")
     try:
         status = _run(options)
         sys.stdout.flush()  # here, where a reader that went away can be told from a bug

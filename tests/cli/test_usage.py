@@ -1,5 +1,6 @@
 """Bad usage, names with typos, bugs and interruptions: the right exit status and one clear line."""
 
+import io
 import subprocess
 import sys
 
@@ -10,6 +11,8 @@ import wirelax
 from wirelax import systems
 from wirelax.cli import main
 from wirelax.errors import InputError, unknown_name
+
+from .conftest import Link
 
 LINK_FIELDS = ("num_subchannels", "noise_w", "max_power_w", "price_per_w")
 
@@ -128,6 +131,14 @@ def test_as_a_module_and_a_reader_that_has_read_enough():
         error = process.stderr.read()
     assert process.returncode == 0
     assert error == ""
+
+
+def test_a_terminal_that_lacks_letters(link, in_folder, monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    monkeypatch.setattr(Link, "constraints", {"a": "5 µs at most"})
+    assert main(["describe", "link"]) == 0
+    assert b"5 ?s at most" in written.getvalue()
 
 
 PLUGIN = """
