@@ -45,7 +45,7 @@ def test_equals_the_loop(form, users):
 
 
 def test_two_users_are_eq_5_and_three_are_eq_6(x64):
-    """Paper 2, eqs. (5) and (6), user 1 strongest: the residual of weaker users, the signals of stronger ones."""
+    """Yang et al. (2020), eqs. (5) and (6), user 1 strongest: the residual of weaker users, the signals of stronger ones."""
     g, p, noise, eps = np.array([3.0, 2.0, 0.5]), np.array([0.3, 1.0, 4.0]), 0.1, 0.05
     everyone = np.ones(3, bool)
     two = SINR(g[:2], p[:2], everyone[:2], noise, eps, "paper")
@@ -111,3 +111,16 @@ def test_bad_input(unchecked):
         ordered_sic_sinr(jnp.ones(2), jnp.ones(2), 0.1, 0.05, "own")
     with pytest.raises(ValueError, match="power has shape"):
         sic_sinr(jnp.ones(2), jnp.ones(3), jnp.ones(2, bool), 0.1, 0.05)
+
+
+@pytest.mark.parametrize("form", ["receiver", "paper"])
+def test_pairs_and_sorting_agree(form, monkeypatch):
+    from wirelax.kernels import noma
+
+    rng = np.random.default_rng(5)
+    gain = jnp.asarray(rng.choice([0.0, 0.5, 1.0, 2.0], (4, 9)) * rng.exponential(size=(4, 9)), jnp.float32)
+    power, scheduled = jnp.asarray(rng.uniform(size=(4, 9)), jnp.float32), jnp.asarray(rng.random((4, 9)) < 0.6)
+    arguments = (gain, power, scheduled, 0.1, 0.05, form)
+    in_pairs = noma.sic_sinr(*arguments)
+    monkeypatch.setattr(noma, "PAIRWISE_USERS", 0)
+    np.testing.assert_allclose(in_pairs, noma.sic_sinr(*arguments), rtol=2e-6)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
@@ -16,6 +17,8 @@ from wirelax.kernels._shapes import check_same_shape
 
 __all__ = ["InterferenceGain", "ordered_sic_sinr", "sic_order", "sic_sinr"]
 
+PAIRWISE_USERS = 64
+"""Up to so many users of a subchannel are compared in pairs: sorting rows one by one takes several times longer."""
 InterferenceGain = Literal["receiver", "paper"]
 """Whose gain carries interference to a user: its own, as every signal leaves one BS, or the other's, as Yang et al.
 (2020) print it."""
@@ -84,8 +87,26 @@ def sic_sinr(
         ValueError: shapes differ, or an unknown `interference_gain`.
     """
     check_same_shape("power", power, "gain", gain)
-    order = sic_order(gain, scheduled)
-    place = jnp.argsort(order, axis=-1)
-    served = jnp.take_along_axis(jnp.where(scheduled, power, 0.0), order, -1)
-    sinr = ordered_sic_sinr(jnp.take_along_axis(gain, order, -1), served, noise, residual, interference_gain)
-    return jnp.where(scheduled, jnp.take_along_axis(sinr, place, -1), 0.0)
+    check_same_shape("scheduled", scheduled, "gain", gain)
+    if interference_gain not in get_args(InterferenceGain):
+        raise ValueError(f"interference_gain is {interference_gain!r}, want 'receiver' or 'paper'")
+    served = jnp.where(scheduled, power, 0.0)
+    if gain.shape[-1] > PAIRWISE_USERS:
+        order = sic_order(gain, scheduled)
+        place = jnp.argsort(order, axis=-1)
+        gain_there, power_there = (jnp.take_along_axis(value, order, -1) for value in (gain, served))
+        sinr = ordered_sic_sinr(gain_there, power_there, noise, residual, interference_gain)
+        return jnp.where(scheduled, jnp.take_along_axis(sinr, place, -1), 0.0)
+    received = served if interference_gain == "receiver" else gain * served
+    heard = jnp.where(_stronger(gain), 1.0, residual) * received[..., None, :]
+    heard = jnp.where(jnp.eye(gain.shape[-1], dtype=bool), 0.0, heard).sum(-1)
+    if interference_gain == "receiver":
+        heard = gain * heard
+    return jnp.where(scheduled, gain * served / (heard + noise), 0.0)
+
+
+def _stronger(gain: Float[Array, "*batch user"]) -> Bool[Array, "*batch user other"]:
+    """Whether another user is decoded before a user: the stronger one, of equals the first."""
+    index, fixed = jnp.arange(gain.shape[-1]), jax.lax.stop_gradient(gain)
+    other, own = fixed[..., None, :], fixed[..., :, None]
+    return (other > own) | ((other == own) & (index < index[:, None]))

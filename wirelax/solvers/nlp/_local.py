@@ -12,7 +12,7 @@ from jaxtyping import Array
 from wirelax.solvers.nlp._kkt import Structure, dot, largest
 from wirelax.solvers.nlp.program import NonlinearProgram
 
-__all__ = ["Local", "Scaled", "Scales", "scales_of"]
+__all__ = ["Local", "Scaled", "Scales", "Weights", "scales_of"]
 
 MAX_GRADIENT = 100.0
 """Objective and constraints are scaled down where their gradients at the start are larger."""
@@ -24,6 +24,13 @@ class Scales(NamedTuple):
     """Factors on the objective, the equalities and the inequalities, 1 at most."""
 
     f: Array
+    c: Array
+    g: Array
+
+
+class Weights(NamedTuple):
+    """Factors that make violations of equalities and of inequalities relative to the terms of their rows."""
+
     c: Array
     g: Array
 
@@ -88,10 +95,11 @@ class Scaled:
             jac_g=self.structure.jacobian(self.inequality, x, packed),
         )
 
-    def sizes(self, x: Array, local: Local, scales: Scales) -> tuple[Array, Array]:
-        """What violations of both kinds are relative to: the terms of a row, |J| |x|, at least 1 before scaling."""
+    def weights(self, x: Array, local: Local, scales: Scales) -> Weights:
+        """One over the terms of every row, |J| |x|, which count as at least 1 before scaling."""
         of_g = self.structure.apply(jnp.abs(local.jac_g), jnp.abs(x))
-        return jnp.maximum(scales.c, jnp.sum(jnp.abs(local.jac_c * x), axis=1)), jnp.maximum(scales.g, of_g)
+        of_c = jnp.sum(jnp.abs(local.jac_c * x), axis=1)
+        return Weights(1 / jnp.maximum(scales.c, of_c), 1 / jnp.maximum(scales.g, of_g))
 
     def hessian(self, x: Array, y: Array, z: Array, packed: tuple[Any, Scales]) -> Array:
         """Hessian of the Lagrangian, as the structure stores it."""

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from wirelax.solvers.nlp._kkt import Kkt, Structure, dot, largest, small_solve
-from wirelax.solvers.nlp._local import Local, Scaled, Scales, scales_of
+from wirelax.solvers.nlp._local import Local, Scaled, Scales, Weights, scales_of
 from wirelax.solvers.nlp.program import InteriorPointOptions, NonlinearProgram
 from wirelax.types import Status
 
@@ -39,9 +39,6 @@ class Iterate(NamedTuple):
     s: Array
     y: Array
     z: Array
-    size_c: Array
-    """What violations of equalities, and of inequalities, are relative to, see `Scaled.sizes`."""
-    size_g: Array
     barrier: Array
     damping: Array
     """Multiple of the identity added to the Hessian in the next factorisation."""
@@ -80,7 +77,12 @@ def _dual_scale(it: Iterate) -> Array:
 
 
 def _error(
-    structure: Structure, local: Local, it: Iterate, barrier: Array | float, rounding: Array | float = 0.0
+    structure: Structure,
+    local: Local,
+    it: Iterate,
+    weights: Weights,
+    barrier: Array | float,
+    rounding: Array | float = 0.0,
 ) -> Array:
     """Largest of stationarity (beyond its rounding), feasibility and complementarity errors (eq. (19.10)).
 
@@ -88,19 +90,21 @@ def _error(
     """
     slope = jnp.maximum(jnp.abs(stationarity(structure, local, it)) - rounding, 0.0)
     dual = jnp.maximum(largest(slope), largest(it.s * it.z - barrier))
-    primal = jnp.maximum(largest(local.c / it.size_c), largest((local.g - it.s) / it.size_g))
+    primal = jnp.maximum(largest(local.c * weights.c), largest((local.g - it.s) * weights.g))
     return jnp.maximum(dual / _dual_scale(it), primal)
 
 
-def _violation(local: Local, it: Iterate) -> Array:
+def _violation(local: Local, weights: Weights) -> Array:
     """Largest relative violation of a constraint."""
-    return jnp.maximum(largest(local.c / it.size_c), largest(jnp.minimum(local.g, 0.0) / it.size_g))
+    return jnp.maximum(largest(local.c * weights.c), largest(jnp.minimum(local.g, 0.0) * weights.g))
 
 
-def _beyond_rounding(structure: Structure, local: Local, it: Iterate, barrier: Array | float) -> Array:
+def _beyond_rounding(
+    structure: Structure, local: Local, it: Iterate, weights: Weights, barrier: Array | float
+) -> Array:
     """`_error` but for what rounding leaves: gradients of thousands cancel to 1e-3 at best in float32."""
     size = largest(local.gradient) + largest(structure.adjoint(jnp.abs(local.jac_g), it.z))
-    return _error(structure, local, it, barrier, ROUNDING * jnp.finfo(it.x.dtype).eps * size)
+    return _error(structure, local, it, weights, barrier, ROUNDING * jnp.finfo(it.x.dtype).eps * size)
 
 
 def _direction(structure: Structure, local: Local, it: Iterate, hessian: Array) -> tuple[Iterate, Array, Array]:
@@ -164,13 +168,14 @@ def _step(
     program: Scaled,
     it: Iterate,
     local: Local,
+    weights: Weights,
     args: tuple[Any, Scales],
     tolerance: float,
     options: InteriorPointOptions,
-) -> tuple[Iterate, Local]:
+) -> tuple[Iterate, Local, Weights]:
     """One factorisation: a Newton step, or a heavier damping where that is no descent or no size fits."""
     structure, floor = program.structure, tolerance / 10
-    solved = _beyond_rounding(structure, local, it, it.barrier) <= 10 * it.barrier
+    solved = _beyond_rounding(structure, local, it, weights, it.barrier) <= 10 * it.barrier
     lower = jnp.maximum(floor, jnp.minimum(options.barrier_decrease * it.barrier, it.barrier**1.5))
     it = it._replace(
         barrier=jnp.where(solved, lower, it.barrier), penalty=jnp.where(solved, jnp.ones_like(it.penalty), it.penalty)
@@ -184,9 +189,8 @@ def _step(
     )
     locals_ = jax.vmap(lambda x: program.local(x, args))(pair.x)
     first = lambda tree: jax.tree.map(lambda leaf: leaf[0], tree)  # noqa: E731
-    halved = _error(structure, first(locals_), first(pair), it.barrier) <= 0.5 * _error(
-        structure, local, it, it.barrier
-    )
+    after = _error(structure, first(locals_), first(pair), weights, it.barrier)
+    halved = after <= 0.5 * _error(structure, local, it, weights, it.barrier)
     moved, at_moved = jax.tree.map(lambda leaf: jnp.where(halved, leaf[0], leaf[1]), (pair, locals_))
 
     scale = jnp.maximum(largest(hessian), 1e-8)
@@ -198,14 +202,11 @@ def _step(
     new, at_new = jax.tree.map(lambda a, b: jnp.where(taken, a, b), (moved, at_moved), (kept, local))
     stalled = ~taken & ((heavier > DAMPING_MAX * scale) | ~number)
     finite = it.finite & (number | (it.iterations > 0))
-    size_c, size_g = program.sizes(new.x, at_new, args[1])
-    new = new._replace(size_c=size_c, size_g=size_g, iterations=it.iterations + 1, finite=finite, stalled=stalled)
-    return new, at_new
+    new = new._replace(iterations=it.iterations + 1, finite=finite, stalled=stalled)
+    return new, at_new, program.weights(new.x, at_new, args[1])
 
 
-def _init(
-    structure: Structure, local: Local, start: Array, sizes: tuple[Array, Array], options: InteriorPointOptions
-) -> Iterate:
+def _init(structure: Structure, local: Local, start: Array, options: InteriorPointOptions) -> Iterate:
     """Slacks at the constraints where they hold, which linear ones do ever after, else off the boundary.
 
     The multipliers of equalities are a least-squares fit.
@@ -220,7 +221,7 @@ def _init(
         y = jnp.where(largest(fitted) < 1e3, fitted, 0.0)
     zero, one = jnp.zeros((), dtype), jnp.ones((), dtype)
     count, barrier = jnp.zeros((), jnp.int32), options.barrier * one
-    return Iterate(start, s, y, z, *sizes, barrier, zero, one, count, local.finite, (local.g == -jnp.inf).any())
+    return Iterate(start, s, y, z, barrier, zero, one, count, local.finite, (local.g == -jnp.inf).any())
 
 
 def _status(it: Iterate, violation: Array, converged: Array, options: InteriorPointOptions) -> Array:
@@ -243,7 +244,7 @@ def _begin(program: Scaled, start: Array, args: Any, options: InteriorPointOptio
         jac_c=local.jac_c * scales.c[:, None],
         jac_g=program.structure.scale_rows(local.jac_g, scales.g),
     )
-    it = _init(program.structure, local, start, program.sizes(start, local, scales), options)
+    it = _init(program.structure, local, start, options)
     return it._replace(finite=it.finite & known.all() & jnp.isfinite(value)), local, scales
 
 
@@ -253,22 +254,22 @@ def solve(program: NonlinearProgram, start: Array, args: Any, options: InteriorP
     scaled, structure, tolerance = Scaled(program), program.structure, options.tolerance_of(start.dtype)
     it, local, scales = _begin(scaled, start, args, options)
 
-    def converged(local: Local, it: Iterate) -> Array:
-        return (_beyond_rounding(structure, local, it, 0.0) <= tolerance) & (
-            _violation(local, it) <= options.feasibility
-        )
+    def converged(it: Iterate, local: Local, weights: Weights) -> Array:
+        small = _beyond_rounding(structure, local, it, weights, 0.0) <= tolerance
+        return small & (_violation(local, weights) <= options.feasibility)
 
-    def go_on(state: tuple[Iterate, Local]) -> Array:
-        it, local = state
-        return (it.iterations < options.max_iterations) & it.finite & ~it.stalled & ~converged(local, it)
+    def go_on(state: tuple[Iterate, Local, Weights]) -> Array:
+        it = state[0]
+        return (it.iterations < options.max_iterations) & it.finite & ~it.stalled & ~converged(*state)
 
-    def body(state: tuple[Iterate, Local]) -> tuple[Iterate, Local]:
+    def body(state: tuple[Iterate, Local, Weights]) -> tuple[Iterate, Local, Weights]:
         return _step(scaled, *state, (args, scales), tolerance, options)
 
-    it, local = jax.lax.while_loop(go_on, body, (it, local))
+    state = jax.lax.while_loop(go_on, body, (it, local, scaled.weights(it.x, local, scales)))
+    it, local, weights = state
     number = lambda size: jnp.where(jnp.isnan(size), jnp.inf, size)  # noqa: E731
-    residual, violation = number(_error(structure, local, it, 0.0)), number(_violation(local, it))
-    status = _status(it, violation, converged(local, it), options)
+    residual, violation = number(_error(structure, local, it, weights, 0.0)), number(_violation(local, weights))
+    status = _status(it, violation, converged(*state), options)
     absent = scaled.absent(it.x, args)
     y = jnp.where(it.finite, it.y * scales.c / scales.f, 0.0)
     z = jnp.where(it.finite & ~absent, it.z * scales.g / scales.f, 0.0)
