@@ -97,7 +97,7 @@ class Method:
         summary: one line for listings.
         solve: ``(state, problem, key) -> Solution``, pure and jittable.
         load: gives the arrays that `solve` needs (weights, grids) when the method is first run; they are passed as
-            an argument, never captured in a trace. ValueError where they do not fit the system.
+            an argument, never captured in a trace. InputError where they do not fit the system.
         over: how it is batched. "vmap" and "map" lift a function of one problem (use "map" where it branches);
             a "batch" function takes problems and keys with a leading batch axis itself.
         chunk: problems at once, with "vmap" and "batch": iterations of a chunk last as long as its slowest problem,

@@ -45,7 +45,7 @@ def test_equals_the_loop(form, users):
 
 
 def test_two_users_are_eq_5_and_three_are_eq_6(x64):
-    """Yang et al. (2020), eqs. (5) and (6), user 1 strongest: the residual of weaker users, the signals of stronger ones."""
+    """Yang et al. (2020), eqs. (5) and (6), user 1 strongest: residuals of weaker users, signals of stronger ones."""
     g, p, noise, eps = np.array([3.0, 2.0, 0.5]), np.array([0.3, 1.0, 4.0]), 0.1, 0.05
     everyone = np.ones(3, bool)
     two = SINR(g[:2], p[:2], everyone[:2], noise, eps, "paper")

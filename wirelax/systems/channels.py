@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wirelax.errors import InputError
+from wirelax.errors import InputError, unknown_name
 from wirelax.io import check_counts, check_flag, check_gain, read_channels
 from wirelax.systems.base import System
 
@@ -48,6 +49,9 @@ def check_channels(system: System, channels: Mapping[str, Any]) -> tuple[System,
         InputError: an array is missing or wrong; the message names it, the index and the remedy.
     """
     specs = {spec.name: spec for spec in system.arrays}
+    for name in channels:  # others than the system's are ignored, but a slip of the pen is not
+        if name not in specs and get_close_matches(name, specs, 1):
+            raise unknown_name("array", name, specs, " in the channels")
     missing = [spec.name for spec in system.arrays if spec.required and spec.name not in channels]
     if missing:
         held = ", ".join(map(repr, channels)) or "nothing"
