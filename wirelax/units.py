@@ -44,7 +44,7 @@ def watt_to_dbm(power_w: ArrayLike) -> Float[Array, "..."]:
 
 
 def thermal_noise_dbm(
-    bandwidth_hz: ArrayLike, noise_figure_db: ArrayLike = 0.0, temperature_k: float = 290.0
+    bandwidth_hz: ArrayLike, noise_figure_db: ArrayLike = 0.0, temperature_k: ArrayLike = 290.0
 ) -> Float[Array, "..."]:
     """Receiver noise power ``k T B`` in dBm, plus the noise figure: -174 dBm/Hz at 290 K."""
     density_dbm_hz = watt_to_dbm(BOLTZMANN_J_PER_K * 1e20 * temperature_k) - 200.0

@@ -1,177 +1,114 @@
-"""``wirelax reproduce`` on the tiny system: tables, figures and the paper's numbers beside ours."""
+"""``wirelax reproduce`` on the tiny system: tables, figures, trainings, and the paper's numbers beside ours."""
 
 import json
 from dataclasses import replace
-from functools import partial
-from types import SimpleNamespace
 
-import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from wirelax import systems
 from wirelax.cli import main
-from wirelax.policies import Policy, Standardiser, save_policy
-from wirelax.systems.base import PaperFigure, Reproduction, Sweep
-from wirelax.types import Method
+from wirelax.report import reproduce
+from wirelax.systems import PaperFigure, Reproduction, Sweep
 
 from ..toy_system import PricedLink
+
+METHODS = ("water-filling", "max-power")
+PLAN = Reproduction(
+    count=30,
+    train=("mlp",),
+    train_preset="smoke",
+    methods=METHODS,
+    groups={"Figure 1": METHODS},
+    scenarios={"default": {}, "dear power": {"price_per_w": 60.0}},
+    sweeps=(Sweep(title="Price of power", field="price_per_w", values=(10.0, 30.0, 90.0), methods=METHODS[:1]),),
+    sweep_count=20,
+    paper=(
+        PaperFigure(quantity="ratio", value=1.5, source="Fig. 9", method="max-power", column="ratio_to_best"),
+        PaperFigure(quantity="time (%)", value=7.0, source="Table I", method="max-power", reference="water-filling"),
+    ),
+    notes=("A made-up paper.",),
+)
 
 
 class Published(PricedLink):
     """The tiny system, as if it came from a paper."""
 
-    def reproduction(self, preset):
-        return Reproduction(
-            count=30,
-            train=(),
-            train_preset=preset,
-            methods=("water-filling", "max-power"),
-            groups={"Figure 1": ("water-filling", "max-power")},
-            scenarios={"default": {}, "dear power": {"price_per_w": 60.0}},
-            sweeps=(
-                Sweep(
-                    title="Price of power",
-                    field="price_per_w",
-                    values=(10.0, 30.0, 90.0),
-                    methods=("water-filling",),
-                    unit="bit/s/Hz/W",
-                ),
-            ),
-            sweep_count=20,
-            paper=(
-                PaperFigure(
-                    quantity="5th percentile", value=1.5, source="Fig. 9", method="max-power", column="net_rate_p5"
-                ),
-            ),
-            notes=("A made-up paper.",),
-        )
+    def paper(self, preset):
+        return PLAN
 
 
 @pytest.fixture
 def published():
     systems.register(Published.name, Published)
     yield Published
-    systems._registered.pop(Published.name)
+    systems.registry._registered.pop(Published.name)
 
 
 def test_tables_figures_and_page(published, tmp_path, capsys):
-    out = tmp_path / "reproduction"
+    out = tmp_path / "my time" / "reproduction"  # "time" in a path once made figures vanish
     assert main(["reproduce", published.name, "--out", str(out)]) == 0
     rows = json.loads((out / "table.json").read_text())
     found = [(row["method"], row["scenario"]) for row in rows]
-    names = ("water-filling", "max-power")
-    assert found == [(name, scenario) for scenario in ("default", "dear power") for name in names]
-    assert rows[0]["utility_mean"] > rows[2]["utility_mean"]  # the same channels at a higher price
-    assert {path.name for path in out.glob("sweep*.png")} == {"sweep_price-of-power_utility.png"}
+    names = (*METHODS, "trained:mlp")
+    swept = [("water-filling", f"Price of power: price_per_w = {value}") for value in (10, 30, 90)]
+    assert found == [(name, scenario) for scenario in ("default", "dear power") for name in names] + swept
+    assert rows[0]["utility_mean"] > rows[3]["utility_mean"]  # the same channels at a higher price
+    assert rows[0]["ratio_to_best"] == 1.0 > rows[2]["ratio_to_best"] > 0.9
+    pictures = {path.name for path in out.glob("*.png")}
+    kinds = ("speed_quality", "time", "1_utility_cdf", "1_error_cdf")
+    assert {f"{scenario}_{kind}.png" for scenario in ("default", "dear-power") for kind in kinds} <= pictures
+    assert "sweep_price-of-power_utility.png" in pictures
     page = (out / "report.html").read_text()
+    assert page.count("data:image/png;base64") == len(pictures) == 9
     assert "A made-up paper." in page
-    ours = next(row["net_rate_p5"] for row in rows if row["method"] == "max-power")
-    assert f"5th percentile: paper 1.5 (Fig. 9), here {ours:.3g}." in page
-    assert "Means over 20 channels" in page
+    assert f"ratio: paper 1.5 (Fig. 9), here {rows[1]['ratio_to_best']:.3g}." in page
+    share = 100 * rows[1]["seconds_per_channel"] / rows[0]["seconds_per_channel"]
+    assert f"time (%): paper 7 (Table I), here {share:.3g}." in page
     assert "default" in capsys.readouterr().out
-
-
-def test_infeasible_channels_count_as_zero(published, tmp_path, monkeypatch):
-    from wirelax.report import reproduce
-
-    drawn = {}
-    monkeypatch.setattr(
-        reproduce.figures, "lines", lambda series, x, y, **_: drawn.update({y: series}) or (series, x, y)
-    )
-    monkeypatch.setattr(reproduce.figures, "save", lambda figure, path: path)
-    solve_batch = reproduce.solve_batch
-
-    def half_infeasible(system, method, channels, seed):
-        result = solve_batch(system, method, channels, seed=seed)
-        half = np.arange(len(result.utility)) % 2 == 0
-        result.arrays["feasible"][:] = half
-        drawn.setdefault("expected", []).append(float(np.where(half, result.utility, 0).mean()))
-        return result
-
-    monkeypatch.setattr(reproduce, "solve_batch", half_infeasible)
-    sweep = published().reproduction("quick").sweeps[0]
-    reproduce._sweep_section(published(), sweep, 20, 0, tmp_path, lambda line: None, None)
-    expected = drawn.pop("expected")
-    fraction = drawn.pop("Fraction of channels feasible")["water-filling"][1]
-    np.testing.assert_allclose(fraction, 0.5)
-    ((label, series),) = drawn.items()
-    assert label.startswith("Mean net rate")
-    np.testing.assert_allclose(series["water-filling"][1], expected, rtol=1e-6)
-
-
-def test_values_that_come_with_the_channels_are_solved_at_once(published, tmp_path, monkeypatch):
-    """One batch gives what a batch for each value gives."""
-    from wirelax.report import reproduce
-
-    batches, drawn = [], []
-    solve_batch = reproduce.solve_batch
-
-    def counted(system, method, channels, seed):
-        batches.append(len(channels["gain"]))
-        return solve_batch(system, method, channels, seed=seed)
-
-    monkeypatch.setattr(reproduce, "solve_batch", counted)
-    monkeypatch.setattr(reproduce.figures, "lines", lambda series, x, y, **_: drawn.append(series))
-    monkeypatch.setattr(reproduce.figures, "save", lambda figure, path: path)
-    sweep = published().reproduction("quick").sweeps[0]
-    for each in (sweep, replace(sweep, with_channels=True)):
-        reproduce._sweep_section(published(), each, 20, 0, tmp_path, lambda line: None, None)
-    assert batches == [20, 20, 20, 60]
-    by_value, at_once = drawn
-    assert at_once["water-filling"][1][0] > at_once["water-filling"][1][2]
-    np.testing.assert_allclose(at_once["water-filling"][1], by_value["water-filling"][1], rtol=1e-6)
+    assert main(["reproduce", published.name, "--out", str(out)]) == 2  # results are never replaced unasked
+    assert "exists already" in capsys.readouterr().err
 
 
 def test_sweep_with_lines_and_policies_as_they_were_after_a_stage(published, tmp_path, monkeypatch):
-    from wirelax.report import reproduce
-
-    def train_policy(system, recipe, *, directory, **_):
-        directory.mkdir(parents=True, exist_ok=True)
-        power = {name: {"power_w": jnp.float32(value)} for name, value in {"first": 0.01, "last": 0.02}.items()}
-        policies = {
-            name: Policy(
-                name="net", params=params, standardise=Standardiser(mean=jnp.zeros(4), std=jnp.ones(4)), meta={}
-            )
-            for name, params in power.items()
-        }
-        save_policy(directory / "policy-first.msgpack", policies["first"])
-        return policies["last"]
-
-    def recipes(system):
-        def solve(policy, state, channel, key):
-            return system._solution(jnp.full(channel["gain"].shape, policy.params["power_w"]), channel)
-
-        recipe = SimpleNamespace(
-            num_labels={"quick": 1}, method=lambda policy: Method("net", "constant power", partial(solve, policy))
-        )
-        return {"net": recipe}
-
-    monkeypatch.setattr(reproduce, "train_policy", train_policy)
-    monkeypatch.setattr(Published, "recipes", property(recipes))
     sweep = Sweep(
         title="Size",
         field="num_subchannels",
-        values=(4,),
+        values=(2, 4),
         methods=("max-power",),
-        train=("net@first", "net"),
+        train=("mlp@all", "mlp"),
         resample=True,
         lines={"cheap": {"price_per_w": 1.0}, "dear": {"price_per_w": 100.0}},
     )
-    plan = Published().reproduction("quick")
-    monkeypatch.setattr(Published, "reproduction", lambda self, preset: replace(plan, sweeps=(sweep,)))
+    plan = replace(PLAN, train=(), scenarios={}, paper=(), sweeps=(sweep,))
+    monkeypatch.setattr(Published, "paper", lambda self, preset: plan)
+    said = []
     rows, _ = reproduce.reproduce(
-        Published(), tmp_path, preset="quick", seed=0, say=lambda line: None, training_report=None
+        Published(), tmp_path, preset="quick", seed=0, say=said.append, training_report=lambda *_: None
     )
     of = {(row["scenario"], row["method"]): row["utility_mean"] for row in rows}
-    for line, best in (("cheap", "max-power"), ("dear", "trained:net@first")):
-        scenario = f"Size: {line}, num_subchannels = 4"
-        found = {name: of[scenario, name] for name in ("max-power", "trained:net@first", "trained:net")}
-        assert max(found, key=found.get) == best
-        assert found["trained:net@first"] != found["trained:net"]
+    assert len(of) == 2 * 2 * 3
+    for value in sweep.values:
+        cheap, dear = (f"Size: {line}, num_subchannels = {value}" for line in sweep.lines)
+        assert of[cheap, "max-power"] == pytest.approx(of[cheap, "trained:mlp"], rel=0.05)
+        assert of[dear, "trained:mlp"] > of[dear, "max-power"]
+        assert of[dear, "trained:mlp"] == of[dear, "trained:mlp@all"]  # it has one stage
+    assert sum("training mlp" in line for line in said) == 2 * 2 * 2
 
 
-@pytest.mark.parametrize("more", [{"resample": True}, {"train": ("dnn",)}])
-def test_a_sweep_in_one_batch_needs_one_system(more):
-    with pytest.raises(ValueError, match="'rates': with_channels goes with neither"):
-        Sweep(title="rates", field="min_rate", values=(0.1,), methods=("max",), with_channels=True, **more)
+def test_a_run_that_was_broken_off_goes_on(published, tmp_path, monkeypatch):
+    plan = replace(PLAN, scenarios={}, paper=(), sweeps=())
+    monkeypatch.setattr(Published, "paper", lambda self, preset: plan)
+    said: list[str] = []
+
+    def run():
+        monkeypatch.setattr(reproduce, "write_table", lambda *_, **__: None)  # no rows in this plan
+        monkeypatch.setattr(reproduce, "write_report", lambda path, *_: path)
+        reproduce.reproduce(
+            Published(), tmp_path, preset="quick", seed=0, say=said.append, training_report=lambda *_: None
+        )
+        return (tmp_path / "runs" / "mlp" / "policy.msgpack").read_bytes()
+
+    first = run()
+    assert not any("finished already" in line for line in said)
+    assert run() == first
+    assert any("finished already" in line for line in said)

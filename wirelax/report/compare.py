@@ -174,8 +174,9 @@ def _error_cdf(
 ) -> tuple[Any, str] | None:
     """From the smallest error that matters to the largest; None if there is none."""
     known = np.isfinite(best) & (best != 0)
+    reference = np.abs(best[known])
     error = {
-        name: np.where(result.feasible, np.abs(result.utility - best) / np.abs(best), np.inf)[known]
+        name: np.where(result.feasible[known], np.abs(result.utility[known] - best[known]) / reference, np.inf)
         for name, result in results.items()
     }
     pooled = np.concatenate(list(error.values()))

@@ -79,6 +79,7 @@ class _Run:
         """Results of methods and of trained policies by name."""
         results: dict[str, BatchResult] = {}
         for name in names:
+            self.say(f"  {name}")
             method = trained_method(scene, trained[name], name) if name in trained else name
             results[name] = solve_batch(scene, method, channels, seed=seed)
         return results

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from jaxtyping import PRNGKeyArray
 
 from wirelax.errors import InputError
 from wirelax.problems import Problem
+from wirelax.systems.catalogue import Catalogue
 from wirelax.systems.config import float_fields, override_config
 from wirelax.systems.paper import Reproduction
 from wirelax.types import Channel, Method
@@ -65,6 +67,7 @@ class System:
         utility_unit: its unit.
         arrays: of the channel files; by default what `sample` returns, all of them gains.
         level_fields: configuration fields that a message on implausible SNRs names.
+        package: of a shipped system; its modules ``catalogue`` and ``paper`` hold what it offers.
     """
 
     name: str
@@ -74,6 +77,7 @@ class System:
     utility_name: str = "utility"
     utility_unit: str = ""
     level_fields: tuple[str, ...] = ()
+    package: str = ""
 
     def __init__(self, config: Any = None, **overrides: Any):
         """A system with some fields of its configuration replaced.
@@ -111,13 +115,18 @@ class System:
 
     @property
     def methods(self) -> Mapping[str, Method]:
-        """Every way to solve it, by name."""
-        raise NotImplementedError
+        """Every way to solve it, by name; of a shipped system each is built when it is asked for."""
+        if not self.package:
+            raise NotImplementedError
+        return Catalogue(self._module("catalogue").METHODS, self)
 
     @property
     def recipes(self) -> Mapping[str, Any]:
         """Policies that can be trained, by name: `wirelax.systems.recipe.Recipe`."""
-        return {}
+        return Catalogue(self._module("catalogue").RECIPES, self) if self.package else {}
+
+    def _module(self, name: str) -> Any:
+        return importlib.import_module(f"{self.package}.{name}")
 
     def load_data(self) -> Any:
         """Arrays that `sample` draws from (as `data`), such as a map; None where there are none."""
@@ -179,7 +188,9 @@ class System:
         Raises:
             InputError: there is nothing to reproduce.
         """
-        raise InputError(f"{self.name} comes from no paper, so there is nothing to reproduce")
+        if not self.package:
+            raise InputError(f"{self.name} comes from no paper, so there is nothing to reproduce")
+        return self._module("paper").reproduction(preset)
 
     def constants(self) -> dict[str, Any]:
         """The numbers of the configuration as arrays, and `data`: what problems and channels are made from."""

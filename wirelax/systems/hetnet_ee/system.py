@@ -13,10 +13,8 @@ from wirelax.channels import hetnet_sites, munich_hetnet_candidates, sample_hetn
 from wirelax.errors import InputError
 from wirelax.problems import EnergyEfficiencyProblem, make_energy_efficiency_problem
 from wirelax.systems.base import ArraySpec, System
-from wirelax.systems.catalogue import Catalogue
-from wirelax.systems.hetnet_ee.catalogue import METHODS, RECIPES, SUMMARY
+from wirelax.systems.hetnet_ee.catalogue import SUMMARY
 from wirelax.systems.hetnet_ee.config import HetNetConfig
-from wirelax.systems.paper import Reproduction
 from wirelax.types import Channel
 from wirelax.units import dbm_to_watt
 
@@ -30,7 +28,7 @@ class HetNetEE(System):
     """Energy-efficient subchannel and power allocation in a HetNet."""
 
     name = "hetnet-ee"
-    summary = SUMMARY
+    summary, package = SUMMARY, "wirelax.systems.hetnet_ee"
     config = HetNetConfig()
     objective = "Maximise the energy efficiency, sum rate over consumed power, in bit/J."
     constraints = {  # noqa: RUF012
@@ -125,19 +123,3 @@ class HetNetEE(System):
             "within_8_percent": float(100 * np.mean(error <= ACCEPTED_ERROR)),
             "error_median": float(np.median(error)),
         }
-
-    @property
-    def methods(self) -> Mapping[str, Any]:
-        """Solvers, heuristics and shipped policies, by name."""
-        return Catalogue(METHODS, self)
-
-    @property
-    def recipes(self) -> Mapping[str, Any]:
-        """Policies that can be trained, by name."""
-        return Catalogue(RECIPES, self)
-
-    def paper(self, preset: str) -> Reproduction:
-        """The paper's figures 4 to 7 and Table III, the methods beyond it, and the same on Munich channels."""
-        from wirelax.systems.hetnet_ee.paper import reproduction
-
-        return reproduction(preset)

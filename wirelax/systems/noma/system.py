@@ -14,10 +14,8 @@ from wirelax.channels import munich_bs_candidates, rayleigh, sample_munich_bs
 from wirelax.errors import InputError
 from wirelax.problems import NomaProblem, greedy_schedule, make_noma_problem, random_schedule
 from wirelax.systems.base import ArraySpec, System
-from wirelax.systems.catalogue import Catalogue
-from wirelax.systems.noma.catalogue import METHODS, RECIPES, SUMMARY
+from wirelax.systems.noma.catalogue import SUMMARY
 from wirelax.systems.noma.config import NomaConfig
-from wirelax.systems.paper import Reproduction
 from wirelax.types import Channel
 from wirelax.units import dbm_to_watt, thermal_noise_dbm
 
@@ -33,7 +31,7 @@ class Noma(System):
     """Power allocation and user scheduling in downlink NOMA with imperfect SIC."""
 
     name = "noma"
-    summary = SUMMARY
+    summary, package = SUMMARY, "wirelax.systems.noma"
     config = NomaConfig()
     objective = "Maximise the (weighted) sum rate of all scheduled pairs, in bit/s/Hz."
     constraints = {  # noqa: RUF012
@@ -149,22 +147,6 @@ class Noma(System):
     def table_columns(self, utility: Any, best: Any, arrays: Mapping[str, Any]) -> Mapping[str, float]:
         """Mean fraction of scheduled pairs below R_min."""
         return {"violated_pairs": float(np.mean(arrays["violated_pairs"]))}
-
-    @property
-    def methods(self) -> Mapping[str, Any]:
-        """Solvers, heuristics and shipped policies, by name."""
-        return Catalogue(METHODS, self)
-
-    @property
-    def recipes(self) -> Mapping[str, Any]:
-        """Policies that can be trained, by name."""
-        return Catalogue(RECIPES, self)
-
-    def paper(self, preset: str) -> Reproduction:
-        """The paper's figures 4 to 9 and Tables II and III, and the same on Munich channels."""
-        from wirelax.systems.noma.paper import reproduction
-
-        return reproduction(preset)
 
 
 def sample_mixed(system: Noma, key: PRNGKeyArray) -> Channel:
