@@ -65,6 +65,7 @@ def test_your_own_system(tmp_path, monkeypatch, capsys):
     assert [row["method"] for row in compared] == ["water-filling", "max-power", f"policy:{folder}/run"]
 
 
+@pytest.mark.slow
 def test_train_your_own_policy(tmp_path, monkeypatch, capsys):
     defined = run("train_your_own_policy", tmp_path, monkeypatch)
     rows = {row["method"]: row for row in defined["compared"].rows}

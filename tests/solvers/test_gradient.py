@@ -143,6 +143,7 @@ def test_eager_equals_compiled(climb):
         np.testing.assert_allclose(one, other, 1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_powers_of_a_noma_schedule(key):
     """Feasible by construction, and as good as the interior-point method."""
     gains = jnp.asarray(np.random.default_rng(50).exponential(size=(6, 3, 4)), jnp.float32)

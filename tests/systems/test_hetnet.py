@@ -120,7 +120,11 @@ def test_results_are_those_of_the_equations(system, gain, method):
     check_result(gain[:8], solve_batch(system, method, {"gain": gain[:8]}, seed=1), system)
 
 
-@pytest.mark.parametrize("sizes", [(2, 2, 2), (1, 1, 3), (3, 2, 3)], ids=str)
+@pytest.mark.parametrize(
+    "sizes",
+    [(2, 2, 2), pytest.param((1, 1, 3), marks=pytest.mark.slow), pytest.param((3, 2, 3), marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_any_output_is_a_feasible_decision(sizes):
     """Heads give budgets and every user their due, whatever a network says."""
     num_micro, users_per_bs, num_subchannels = sizes
@@ -178,6 +182,7 @@ def test_the_papers_parameter_counts(system, recipe, parameters):
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == parameters
 
 
+@pytest.mark.slow
 def test_renumbered_networks_have_the_same_optimum():
     assert len(symmetries(2, 2, 2)[0]) == 2 * 8 * 2
     system = systems.get("hetnet-ee", **TINY)
@@ -230,7 +235,7 @@ def test_a_policy_of_another_size_says_how_to_train_one(method, policy):
 LARGE = {"16 micros": {"num_micro": 16, "num_subchannels": 4}, "4 users on 4": {"num_micro": 6, "users_per_bs": 4}}
 
 
-@pytest.mark.parametrize("sizes", LARGE)
+@pytest.mark.parametrize("sizes", [pytest.param("16 micros", marks=pytest.mark.slow), "4 users on 4"])
 def test_large_networks(sizes):
     """Heuristics and the gradient run at any size; what enumerates says so."""
     system = systems.get("hetnet-ee", **{"num_subchannels": 4, **LARGE[sizes]}, min_spectral_efficiency=0.0)

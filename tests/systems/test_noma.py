@@ -104,7 +104,7 @@ def test_arrays_that_do_not_fit(arrays, words):
         wirelax.solve("noma", "max-power", {"gain": np.ones((2, 2, 4)), **arrays})
 
 
-@pytest.mark.parametrize("sizes", [(4, 5), (2, 9)], ids=str)
+@pytest.mark.parametrize("sizes", [(4, 5), pytest.param((2, 9), marks=pytest.mark.slow)], ids=str)
 def test_any_output_is_a_feasible_decision(sizes):
     """Whatever a network says, total power and R_min hold after the repair; without a schedule on the greedy one."""
     system = systems.get("noma", num_subchannels=sizes[0], num_users=sizes[1])

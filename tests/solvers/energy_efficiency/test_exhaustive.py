@@ -266,6 +266,7 @@ def test_vmap_equals_map():
 # --- grids ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_grids_of_other_ranges_share_a_program():
     """Levels are data; only where other levels fit into one budget together there is another program."""
     problem = make_problem(reference.random_gains(15, 1, *SMALL)[0])

@@ -15,6 +15,8 @@ from wirelax.types import Status
 from ...compiling import quick_jit
 from ...problems.noma_reference import rates
 
+pytestmark = pytest.mark.slow  # one large program of all methods
+
 SIZE, NETWORKS, POWER_W, NOISE_W = (4, 6), 4, 20.0, 0.1
 QUOTAS = {"max_users_per_subchannel": 3, "max_subchannels_per_user": 2}
 METHODS = {

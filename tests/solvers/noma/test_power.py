@@ -84,6 +84,7 @@ def check_against(method, form, size, count, double):
         np.testing.assert_allclose(power.sum(), TOTAL, rtol=limit)
 
 
+@pytest.mark.slow
 def test_equals_slsqp_on_small_networks_in_float32():
     check_against("SLSQP", "receiver", (4, 5), 16, False)
 
