@@ -63,3 +63,9 @@ def test_vmap_equals_loop_and_gradient_is_right():
     slope = jax.vmap(jax.grad(units.dbm_to_watt))(levels)
     np.testing.assert_allclose(slope, np.log(10) / 10 * loop, 1e-5)
     np.testing.assert_allclose(jax.grad(units.watt_to_dbm)(2.0), 10 / (np.log(10) * 2), 1e-6)
+
+
+def test_decades_are_tens_of_db():
+    ratio = jnp.asarray([1e-12, 0.5, 1.0, 20.0])
+    np.testing.assert_allclose(units.decades(ratio), [-12.0, np.log10(0.5), 0.0, np.log10(20.0)], rtol=1e-6, atol=1e-7)
+    assert units.decades(0.0) == -np.inf

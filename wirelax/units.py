@@ -14,6 +14,7 @@ __all__ = [
     "BOLTZMANN_J_PER_K",
     "db_to_linear",
     "dbm_to_watt",
+    "decades",
     "linear_to_db",
     "thermal_noise_dbm",
     "watt_to_dbm",
@@ -31,6 +32,11 @@ def db_to_linear(value_db: ArrayLike) -> Float[Array, "..."]:
 def linear_to_db(ratio: ArrayLike) -> Float[Array, "..."]:
     """Level in dB of a power ratio: ``10 log10(ratio)``; 0 gives -inf."""
     return 10.0 * jnp.log10(jnp.asarray(ratio, dtype=float))
+
+
+def decades(ratio: ArrayLike) -> Float[Array, "..."]:
+    """Power ratio in decades, tens of dB: ``log10(ratio)``; 0 gives -inf."""
+    return jnp.log10(ratio)
 
 
 def dbm_to_watt(power_dbm: ArrayLike) -> Float[Array, "..."]:

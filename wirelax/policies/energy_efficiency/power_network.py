@@ -13,6 +13,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from wirelax.kernels import link_powers
+from wirelax.units import decades
 
 __all__ = ["Mix", "PowerNetwork", "nominal_power", "received_powers"]
 
@@ -30,7 +31,7 @@ received_powers = jax.vmap(jax.vmap(link_powers, in_axes=-1, out_axes=-1))
 def nominal_power(consumption: Float[Array, " bs"], num_subchannels: int) -> Float[Array, " bs"]:
     """log10 fractions of the budgets that the search and the power network start from."""
     links = float(num_subchannels * consumption.shape[0])
-    return jnp.clip(LOG_NOMINAL - consumption - jnp.log10(links), LOG_NOMINAL_LOW, LOG_NOMINAL_HIGH)
+    return jnp.clip(LOG_NOMINAL - consumption - decades(links), LOG_NOMINAL_LOW, LOG_NOMINAL_HIGH)
 
 
 class Mix(nn.Module):
@@ -108,7 +109,7 @@ def _closed_form(gain: Array, log_power: Array, drawn: Array) -> _Step:
     _, leak = received_powers(jnp.swapaxes(gain, 1, 2), alpha / heard)
     drawn = drawn[:, None]
     price = drawn * jnp.log1p(own / heard).sum((0, 1)) / (1.0 + (power * drawn).sum((0, 1)))
-    closed = jnp.log10(alpha + TINY) - jnp.log10(leak + price + TINY)
+    closed = decades(alpha + TINY) - decades(leak + price + TINY)
     return _Step(closed, heard, leak, jnp.broadcast_to(price, own.shape), gain * power[:, None])
 
 
@@ -144,7 +145,7 @@ class PowerNetwork(nn.Module):
         gain, drawn = 10.0**log_gain, 10.0**consumption
         own_gain = jnp.where(jnp.eye(log_gain.shape[1], dtype=bool)[..., None], log_gain, 0.0).sum(2)
         start = nominal_power(consumption, len(log_gain))[:, None]
-        log = lambda x: jnp.log10(x + TINY)  # noqa: E731
+        log = lambda x: decades(x + TINY)  # noqa: E731
 
         def step(correct: _Correction, state: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], Array]:
             hidden, log_power = state

@@ -23,6 +23,7 @@ from wirelax.policies.energy_efficiency.power_network import Mix, PowerNetwork, 
 from wirelax.policies.heads import LogPowerBounds, budgeted_power
 from wirelax.problems import EnergyEfficiencyProblem
 from wirelax.types import FEASIBILITY_TOLERANCE, Allocation
+from wirelax.units import decades
 
 __all__ = [
     "SEARCH_BOUNDS",
@@ -51,12 +52,12 @@ def search_features(problem: EnergyEfficiencyProblem) -> dict[str, Array]:
         ``snr`` [user, bs, subchannel], log10 of the SNR at full power; ``consumption`` [bs], log10 of the power drawn
         at full budget over the circuit power; ``target``, the least sum rate over all links in bit/s/Hz.
     """
-    snr = jnp.log10(jnp.maximum(problem.snr, 10.0**LOG_SNR_FLOOR))
+    snr = decades(jnp.maximum(problem.snr, 10.0**LOG_SNR_FLOOR))
     budgets = problem.max_power_w
     circuit = jnp.maximum(problem.amplifier_efficiency * problem.circuit_power_w, LEAST_CIRCUIT * budgets.sum())
     return {
         "snr": jnp.moveaxis(snr, 0, -1),
-        "consumption": jnp.log10(budgets / circuit),
+        "consumption": decades(budgets / circuit),
         "target": problem.min_spectral_efficiency * problem.num_subchannels,
     }
 
@@ -143,8 +144,8 @@ class AssignmentSearch(nn.Module):
         signal = jnp.where(own, received, 0.0).sum(-1)
         others = jnp.where(own, 0.0, 10.0**received)
         noise, loudest = (
-            jnp.log10(1.0 + others.sum(-1)),
-            jnp.log10(1.0 + others.max(-1)),
+            decades(1.0 + others.sum(-1)),
+            decades(1.0 + others.max(-1)),
         )
         rate = jnp.log1p(10.0 ** (signal - noise))
         terms = (

@@ -50,6 +50,7 @@ from wirelax.training.energy_efficiency import (
     with_varied_constants,
 )
 from wirelax.types import Channel
+from wirelax.units import decades, linear_to_db
 
 __all__ = ["recipe"]
 
@@ -73,7 +74,7 @@ class GridLabel:
         """``value`` [class] and ``log_power`` [class, bs, subchannel]."""
         _, each = search_with_assignments(problem, make_power_grid(problem.num_subchannels, *self.grid), each=True)
         fraction = each.allocation["power_w"] / problem.max_power_w[:, None]
-        log_power = jnp.where(fraction > 0, jnp.log10(jnp.where(fraction > 0, fraction, 1.0)), self.bounds.off)
+        log_power = jnp.where(fraction > 0, decades(jnp.where(fraction > 0, fraction, 1.0)), self.bounds.off)
         return {"value": each.utility, "log_power": log_power}
 
 
@@ -162,8 +163,8 @@ def recipe(system: Any, name: str) -> Recipe:
         return search_recipe(system, name)
     config, kind = system.config, name.split("+")[0].split("-")[0]
     endless, tuned = kind == "conditioned", kind == "conditioned" or name.endswith("+ee")
-    linear = 10 * np.log10(config.power_levels - 1) if config.power_levels > 2 else 10.0
-    bounds = log_power_bounds(config.level_range_db if config.level_spacing == "db" else float(linear))
+    linear = float(linear_to_db(config.power_levels - 1)) if config.power_levels > 2 else 10.0
+    bounds = log_power_bounds(config.level_range_db if config.level_spacing == "db" else linear)
     classes = _classes(system, name)
     network = {"dnn": HetNetDNN, "cnn": HetNetCNN, "conditioned": HetNetConditioned}[kind](classes)
     head = BestAssignment(bounds) if endless else LikeliestAssignment(bounds)
