@@ -49,6 +49,7 @@ def test_your_own_system_is_the_toy_system():
     assert [line for line in toy if line.strip() and line not in code] == []
 
 
+@pytest.mark.slow
 def test_your_own_system(tmp_path, monkeypatch, capsys):
     defined = run("your_own_system", tmp_path, monkeypatch)
     rows = {row["method"]: row for row in defined["comparison"].rows}

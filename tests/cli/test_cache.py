@@ -57,7 +57,9 @@ def test_what_jax_was_given_stays(settings, tmp_path):
     assert use_compilation_cache() == tmp_path
 
 
-@pytest.mark.parametrize(("option", "kept"), [([], True), (["--compilation-cache", "off"], False)])
+@pytest.mark.parametrize(
+    ("option", "kept"), [([], True), pytest.param(["--compilation-cache", "off"], False, marks=pytest.mark.slow)]
+)
 def test_the_command_keeps_its_programs(tmp_path, option, kept):
     dropped = ("JAX_COMPILATION_CACHE_DIR", "WIRELAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS")
     environment = {name: value for name, value in os.environ.items() if name not in dropped}

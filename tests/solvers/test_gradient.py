@@ -136,6 +136,7 @@ def test_the_utility_has_derivatives_by_the_constants():
     np.testing.assert_allclose([slopes.total, slopes.scale], [8 / 4, 8 / 2], 1e-3)
 
 
+@pytest.mark.slow
 def test_eager_equals_compiled(climb):
     eager = gradient_ascent(shares(), starts(GOOD), shared, steps=400)
     compiled = climb["shared"](shares(), starts(GOOD))

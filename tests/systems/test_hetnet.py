@@ -195,7 +195,7 @@ def test_renumbered_networks_have_the_same_optimum():
     np.testing.assert_allclose(best, best[0], rtol=1e-5)
 
 
-@pytest.mark.parametrize("stage", [0, 1])
+@pytest.mark.parametrize("stage", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_network_overfits_one_batch(stage):
     system = systems.get("hetnet-ee", **TINY)
     recipe = system.recipes["dnn+ee"]

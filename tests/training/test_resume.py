@@ -24,7 +24,7 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("kind", SPECS)
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.slow if k == "graph" else ()) for k in SPECS])
 def test_a_killed_run_resumes_to_the_same_bits(key, tmp_path, kind):
     """x."""
     spec, problem = SPECS[kind], priced([4.0, 2.0], budget=1.0)

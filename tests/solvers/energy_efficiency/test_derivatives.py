@@ -91,6 +91,7 @@ def test_slopes_are_the_differences_of_optima(x64, case):
     assert (relative[4] < 0) == (case == "target")
 
 
+@pytest.mark.slow
 def test_slopes_of_the_searches_hold_the_decision(x64):
     """By circuit power: minus the efficiency over the power drawn, also for the grid search."""
     grid = make_power_grid(2, 3)

@@ -210,7 +210,10 @@ SIZES = {
 }
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n == "four-bs" else ()) for n in SIZES])
+SLOW_SIZES = {"four-bs", "three-subchannels", "one-user", "linear"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW_SIZES else ()) for n in SIZES])
 def test_other_sizes(name):
     size, levels, spacing = SIZES[name]
     gains = reference.random_gains(6, 32, *size)
@@ -237,6 +240,7 @@ def test_other_sizes(name):
         assert not best
 
 
+@pytest.mark.slow
 def test_double_precision(x64):
     gains = reference.random_gains(7, 16, *SMALL)
     fast, _, plain = searches(6)(make_problems(gains))
@@ -252,6 +256,7 @@ def test_float32_channels_stay_float32_in_double_precision(x64):
     assert found.utility.dtype == found.allocation["power_w"].dtype == jnp.float32
 
 
+@pytest.mark.slow
 def test_vmap_equals_map():
     gains = reference.random_gains(14, 8, *SMALL)
     target = np.where(np.arange(8) % 2, 30.0, 0.0)  # some bind or cannot be met
@@ -330,6 +335,7 @@ def test_a_search_that_is_stopped_says_so(monkeypatch):
     assert found.utility < best.utility[0]
 
 
+@pytest.mark.slow
 def test_on_networks_without_whole_tables_a_binding_target_is_not_proven(monkeypatch):
     """The small network takes the path of the large ones; the plain search says what it may miss."""
     gains = reference.random_gains(14, 24, *SMALL)

@@ -53,6 +53,7 @@ def test_guesses_are_feasible(size, key):
     assert len(np.unique(drawn.allocation["power_w"])) == 6 * size[0] * size[2]
 
 
+@pytest.mark.slow
 def test_gradient_ascent_is_close_to_the_polished_search(key):
     gains, polished = dozen()
     solve = functools.partial(energy_efficiency_gradient, starts=16, steps=200)

@@ -13,7 +13,7 @@ from ...compiling import quick_jit
 INF, NAN = np.inf, np.nan
 
 
-@pytest.fixture(params=[False, True], ids=["float32", "float64"])
+@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.slow)], ids=["float32", "float64"])
 def double(request):
     with jax.enable_x64(request.param):
         yield request.param

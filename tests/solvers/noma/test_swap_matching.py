@@ -114,6 +114,7 @@ def changes(user, power, num_users, quota):
                 yield new, moved
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_never_worse_and_within_quotas(form):
     status = general(form)[-1].found.status
