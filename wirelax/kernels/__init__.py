@@ -4,7 +4,13 @@ Pure, un-jitted functions of one instance. Batch with ``jax.vmap``, speed with `
 ``jax.grad``; everything is right in float32 and in float64.
 """
 
-from wirelax.kernels.blocklength import channel_dispersion, finite_blocklength_rate, inverse_q
+from wirelax.kernels.blocklength import (
+    channel_dispersion,
+    decoding_error_probability,
+    finite_blocklength_rate,
+    inverse_q,
+    parallel_blocklength_rate,
+)
 from wirelax.kernels.energy import energy_efficiency, total_power_w
 from wirelax.kernels.noma import InterferenceGain, ordered_sic_sinr, sic_order, sic_sinr
 from wirelax.kernels.ofdma import assigned_link_gain, assigned_sinr
@@ -18,6 +24,7 @@ __all__ = [
     "assigned_link_gain",
     "assigned_sinr",
     "channel_dispersion",
+    "decoding_error_probability",
     "energy_efficiency",
     "finite_blocklength_rate",
     "interference",
@@ -26,6 +33,7 @@ __all__ = [
     "link_sinr",
     "log_utility",
     "ordered_sic_sinr",
+    "parallel_blocklength_rate",
     "rate",
     "sic_order",
     "sic_sinr",

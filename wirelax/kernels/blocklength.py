@@ -10,13 +10,20 @@ import math
 from typing import Literal
 
 import jax.numpy as jnp
-from jax.scipy.special import ndtri
-from jaxtyping import Array, ArrayLike, Float, Num
+from jax.scipy.special import ndtr, ndtri
+from jaxtyping import Array, ArrayLike, Bool, Float, Num
 
 from wirelax.kernels._numerics import safe_sqrt
 
-__all__ = ["channel_dispersion", "finite_blocklength_rate", "inverse_q"]
+__all__ = [
+    "channel_dispersion",
+    "decoding_error_probability",
+    "finite_blocklength_rate",
+    "inverse_q",
+    "parallel_blocklength_rate",
+]
 
+Dispersion = Literal["exact", "one"]
 _DISPERSIONS = ("exact", "one")
 
 
@@ -51,7 +58,7 @@ def finite_blocklength_rate(
     snr: Float[ArrayLike, "..."],
     channel_uses: Num[ArrayLike, "..."],
     error_probability: Float[ArrayLike, "..."],
-    dispersion: Literal["exact", "one"] = "exact",
+    dispersion: Dispersion = "exact",
 ) -> Float[Array, "..."]:
     """Rate of a code of finite length, ``log2(1 + snr) - sqrt(V / n) Q^-1(error) / ln 2``.
 
@@ -70,9 +77,68 @@ def finite_blocklength_rate(
     Raises:
         ValueError: `dispersion` is neither "exact" nor "one".
     """
+    snr = jnp.asarray(snr)
+    penalty = safe_sqrt(_variance(snr, dispersion) / channel_uses) * inverse_q(error_probability)
+    return (jnp.log1p(snr) - penalty) / math.log(2)
+
+
+def parallel_blocklength_rate(
+    snr: Float[ArrayLike, "*batch channel"],
+    used: Bool[ArrayLike, "*batch channel"],
+    channel_uses: Num[ArrayLike, ""],
+    error_probability: Float[ArrayLike, ""],
+    dispersion: Dispersion = "exact",
+) -> Float[Array, "*batch"]:
+    """Rate of one code over parallel channels, ``(sum C - sqrt(sum V / n) Q^-1(error)) / ln 2``.
+
+    The sums are over the channels used, C = ln(1 + snr): Yin et al. (2025), eq. (1), over the bandwidth of a channel.
+
+    Args:
+        snr: linear SNR of every channel, at least 0.
+        used: the channels that carry the code; with "one", each counts by V = 1 whatever its SNR.
+        channel_uses: of one channel, above 0.
+        error_probability: decoding error probability, in (0, 1).
+        dispersion: see `finite_blocklength_rate`.
+
+    Returns:
+        Rate, bit per channel use of one channel (bit/s/Hz); 0 of no channel, negative where the SNRs are too low.
+    """
+    snr, used = jnp.asarray(snr), jnp.asarray(used)
+    variance = jnp.where(used, _variance(snr, dispersion), 0.0).sum(-1)
+    penalty = safe_sqrt(variance / channel_uses) * inverse_q(error_probability)
+    return (jnp.where(used, jnp.log1p(snr), 0.0).sum(-1) - penalty) / math.log(2)
+
+
+def decoding_error_probability(
+    snr: Float[ArrayLike, "*batch channel"],
+    used: Bool[ArrayLike, "*batch channel"],
+    channel_uses: Num[ArrayLike, ""],
+    rate: Float[ArrayLike, "*batch"],
+) -> Float[Array, "*batch"]:
+    """Error probability at which parallel channels carry a rate, with the exact dispersion.
+
+    `parallel_blocklength_rate` solved for its error: ``Q((sum C - rate ln 2) sqrt(n / sum V))``.
+
+    Args:
+        snr: linear SNR of every channel, at least 0.
+        used: the channels that carry the code.
+        channel_uses: of one channel, above 0.
+        rate: carried, bit per channel use of one channel.
+
+    Returns:
+        Probability, the broadcast batch shape; 1 where nothing can carry a positive rate, 0 where nothing need be
+        carried.
+    """
+    snr, used = jnp.asarray(snr), jnp.asarray(used)
+    need = jnp.asarray(rate) * math.log(2)
+    spare = jnp.where(used, jnp.log1p(snr), 0.0).sum(-1) - need
+    deviation = safe_sqrt(jnp.where(used, channel_dispersion(snr), 0.0).sum(-1) / channel_uses)
+    active = deviation > 0
+    error = ndtr(-spare / jnp.where(active, deviation, 1.0))
+    return jnp.where(need > 0, jnp.where(active, error, 1.0), 0.0)
+
+
+def _variance(snr: Array, dispersion: Dispersion) -> Array:
     if dispersion not in _DISPERSIONS:
         raise ValueError(f"dispersion is {dispersion!r}, wanted one of {', '.join(map(repr, _DISPERSIONS))}")
-    snr = jnp.asarray(snr)
-    variance = channel_dispersion(snr) if dispersion == "exact" else jnp.ones_like(snr)
-    penalty = safe_sqrt(variance / channel_uses) * inverse_q(error_probability)
-    return (jnp.log1p(snr) - penalty) / math.log(2)
+    return channel_dispersion(snr) if dispersion == "exact" else jnp.ones_like(snr)

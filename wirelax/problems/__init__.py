@@ -15,19 +15,25 @@ from wirelax.problems.noma import (
     make_noma_problem,
     random_schedule,
 )
+from wirelax.problems.uplink_qos import LONG, NONE, SHORT, UplinkQosProblem, make_uplink_qos_problem
 
 __all__ = [
+    "LONG",
+    "NONE",
+    "SHORT",
     "EnergyEfficiencyProblem",
     "NomaProblem",
     "Problem",
     "QosSimplex",
     "Slots",
+    "UplinkQosProblem",
     "assignments",
     "evaluate",
     "greedy_schedule",
     "is_feasible",
     "make_energy_efficiency_problem",
     "make_noma_problem",
+    "make_uplink_qos_problem",
     "random_assignment",
     "random_schedule",
 ]
