@@ -18,9 +18,11 @@ from wirelax.channels.munich_samples import (
     MunichHetnetCandidates,
     munich_bs_candidates,
     munich_hetnet_candidates,
+    munich_uplink_candidates,
     sample_munich_bs,
     sample_munich_hetnet,
     sample_munich_radiomap,
+    sample_munich_uplink,
 )
 from wirelax.channels.path_loss import (
     MACRO_NLOS,
@@ -67,6 +69,7 @@ __all__ = [
     "mrc_gain",
     "munich_bs_candidates",
     "munich_hetnet_candidates",
+    "munich_uplink_candidates",
     "pairwise_distance",
     "path_gain",
     "rayleigh",
@@ -76,6 +79,7 @@ __all__ = [
     "sample_munich_bs",
     "sample_munich_hetnet",
     "sample_munich_radiomap",
+    "sample_munich_uplink",
     "ula_response",
     "uniform_distance_drop",
     "uniform_in_disc",

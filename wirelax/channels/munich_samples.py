@@ -16,9 +16,11 @@ __all__ = [
     "MunichHetnetCandidates",
     "munich_bs_candidates",
     "munich_hetnet_candidates",
+    "munich_uplink_candidates",
     "sample_munich_bs",
     "sample_munich_hetnet",
     "sample_munich_radiomap",
+    "sample_munich_uplink",
 ]
 
 
@@ -133,6 +135,38 @@ def sample_munich_hetnet(
         for index, count, user_key in zip(candidates.user_index, counts, user_keys, strict=True)
     ]
     return candidates.gain[rb[:, None], jnp.concatenate(users)]
+
+
+def munich_uplink_candidates() -> Float[Array, "candidate rb"]:
+    """Uplink gains of the UEs that the macro's 64 antennas hear on every RB, combined. Call it outside of a trace."""
+    gain = load_munich_wideband().uplink_mrc_gain
+    return jnp.asarray(gain[(gain > 0).all(axis=1)], dtype=float)
+
+
+def sample_munich_uplink(
+    gain: Float[Array, "candidate rb"], num_users: int, num_rbs: int, *, key: PRNGKeyArray
+) -> Float[Array, "users rbs"]:
+    """Draw one uplink cell from the wideband map: distinct users on a block of adjacent RBs.
+
+    Args:
+        gain: from `munich_uplink_candidates`.
+        num_users: users (static), drawn uniformly.
+        num_rbs: RBs (static); where they begin is drawn uniformly.
+        key: random key.
+
+    Returns:
+        Linear power gain [num_users, num_rbs] after combining the antennas.
+
+    Raises:
+        ValueError: more users or RBs wanted than the map has, or fewer than one.
+    """
+    candidates, most = gain.shape
+    _require_size("num_rbs", num_rbs, most)
+    _require_size("num_users", num_users, candidates)
+    user_key, first_key = jax.random.split(key)
+    users = _distinct(candidates, num_users, key=user_key)
+    first = jax.random.randint(first_key, (), 0, most - num_rbs + 1)
+    return jax.lax.dynamic_slice_in_dim(gain[users], first, num_rbs, axis=1)
 
 
 def sample_munich_radiomap(
