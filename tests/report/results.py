@@ -13,6 +13,8 @@ SYSTEM = SimpleNamespace(
     constraints={"max_power": "the power is at most max_power_w"},
     utility_name="sum_rate",
     utility_unit="bit/s/Hz",
+    sweep_columns={},
+    cdf_metrics={},
     table_columns=lambda utility, best, arrays: {"rate_p5": float(np.percentile(utility, 5))},
 )
 

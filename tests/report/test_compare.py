@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from wirelax.report import compare, html
+from wirelax.types import Status
 
 from .results import SYSTEM, result
 
@@ -135,3 +137,19 @@ def test_a_page_with_its_tables_and_figures(tmp_path):
     assert text.count("data:image/png") == 4
     assert "seconds_per_channel" not in text
     assert "break max power" in text
+
+
+def test_distributions_of_metrics_that_a_system_names(monkeypatch, tmp_path):
+    drawn = {}
+    monkeypatch.setattr(compare.figures, "cdf", lambda series, label, **_: drawn.update({label: series}))
+    monkeypatch.setattr(compare, "figure_item", lambda figure, caption, path: caption)
+    solved, refused = result(1.0, 2.0), result(3.0, 4.0, status=[Status.CONVERGED, Status.INFEASIBLE])
+    solved.arrays["shortfall"], refused.arrays["shortfall"] = np.array([[1, 2], [3, 4]]), np.array([[5, 6], [7, 8]])
+    system = SimpleNamespace(**{**vars(SYSTEM), "cdf_metrics": {"shortfall": "Shortfall of a rate"}})
+    results = {"solver": solved, "network": refused}
+    found = compare.comparison_figures(system, results, tmp_path, only=(compare.METRICS,))
+    assert found == {"shortfall_cdf": "Empirical CDF: shortfall of a rate, over 2 channels."}
+    assert {name: values.ravel().tolist() for name, values in drawn["Shortfall of a rate"].items()} == {
+        "solver": [1, 2, 3, 4],
+        "network": [5, 6],  # users of a channel that it calls infeasible do not count
+    }

@@ -8,7 +8,7 @@ import pytest
 from wirelax import systems
 from wirelax.cli import main
 from wirelax.report import reproduce
-from wirelax.systems import PaperFigure, Reproduction, Sweep
+from wirelax.systems import Curves, PaperFigure, Reproduction, Study, Sweep
 
 from ..toy_system import PricedLink
 
@@ -112,3 +112,25 @@ def test_a_run_that_was_broken_off_goes_on(published, tmp_path, monkeypatch):
     assert not any("finished already" in line for line in said)
     assert run() == first
     assert any("finished already" in line for line in said)
+
+
+def test_a_study_over_seeds_and_learning_curves_of_a_recipe_without_labels(published, tmp_path, monkeypatch):
+    axes = {"utility_mean": "Mean net rate (bit/s/Hz)", "ratio_to_best": "Ratio to best"}
+    paper = {"mlp": {"ratio_to_best": 0.5}}
+    study = Study(title="Table I", recipes=("mlp",), seeds=(4, 5), methods=("water-filling",), axes=axes, paper=paper)
+    curves = Curves(
+        title="Figure 5", recipes=("mlp",), metrics=("loss",), overrides={"num_subchannels": 2}, yscale="linear"
+    )
+    plan = replace(PLAN, train=(), scenarios={}, paper=(), sweeps=(), studies=(study,), curves=(curves,))
+    monkeypatch.setattr(Published, "paper", lambda self, preset: plan)
+    rows, page = reproduce.reproduce(
+        Published(), tmp_path, preset="quick", seed=0, say=lambda line: None, training_report=lambda *_: None
+    )
+    assert [(row["method"], row["seeds"]) for row in rows] == [("water-filling", 1), ("mlp", 2)]
+    weights = [tmp_path / "table-i" / "runs" / f"mlp-seed-{seed}" / "policy.msgpack" for seed in (4, 5)]
+    assert weights[0].read_bytes() != weights[1].read_bytes()
+    assert 0 < rows[1]["ratio_to_best_std"] < 0.1
+    text = page.read_text()
+    assert "mlp, ratio to best: paper 0.5, here" in text
+    assert "Figure 5: loss over steps." in text
+    assert (tmp_path / "figure-5" / "runs" / "mlp" / "policy.msgpack").exists()

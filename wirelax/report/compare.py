@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,14 @@ from wirelax.report.rows import (
     units_of,
 )
 from wirelax.report.table import write_table
+from wirelax.types import Status
 
 __all__ = ["FIGURES", "comparison_figures", "comparison_rows", "write_comparison"]
 
 FIGURES = ("speed_quality", "utility_cdf", "error_cdf", "time")
 """Keys of the figures of a comparison, in the order of a page."""
+METRICS = "metric_cdf"
+"""Stands for ``METRIC_cdf`` of every one of the system's ``cdf_metrics``, before the last figure."""
 _SMALLEST_ERROR = 1e-6
 """Relative errors below this are rounding of float32."""
 
@@ -39,7 +43,7 @@ def comparison_figures(
     stem: str = "",
     methods: Sequence[str] | None = None,
     order: Sequence[str] | None = None,
-    only: Collection[str] = FIGURES,
+    only: Collection[str] = (*FIGURES, METRICS),
 ) -> dict[str, FigureItem]:
     """Draw a comparison and write each figure as PNG.
 
@@ -54,7 +58,7 @@ def comparison_figures(
         stem: before the key in the names of the files.
         methods: those to show, the reference first; default all.
         order: all names of the report, so that a method looks the same in every figure; default those of `results`.
-        only: keys to draw, of `FIGURES`.
+        only: keys to draw, of `FIGURES`, and `METRICS`.
 
     Returns:
         Figures by key. ``error_cdf`` is missing where all methods are equally good, ``speed_quality`` where none has
@@ -66,8 +70,11 @@ def comparison_figures(
     drawn: dict[str, tuple[Any, str] | None] = {}
     if "speed_quality" in only:
         drawn["speed_quality"] = _speed_quality(shown, best, order)
-    for kind, draw in (("utility_cdf", _utility_cdf), ("error_cdf", _error_cdf)):
-        for number, names in enumerate(pictures if kind in only else (), 1):
+    kinds: dict[str, Any] = {"utility_cdf": _utility_cdf, "error_cdf": _error_cdf}
+    if METRICS in only:
+        kinds |= {f"{metric}_cdf": partial(_metric_cdf, metric) for metric in system.cdf_metrics}
+    for kind, draw in kinds.items():
+        for number, names in enumerate(pictures if kind in only or kind not in FIGURES else (), 1):
             found = draw(system, {name: shown[name] for name in names}, best, order)
             if found and len(names) < len(shown) and not methods:
                 note = f" Of {len(shown)} methods the best, the fastest and some between them and the last are shown."
@@ -195,6 +202,22 @@ def _error_cdf(
     if np.isinf(pooled).any():
         caption += " A curve that ends below 1 is of a method with infeasible results: these count, but have no error."
     return figure, caption
+
+
+def _metric_cdf(
+    metric: str, system: Any, results: Mapping[str, Any], best: np.ndarray, order: Sequence[str]
+) -> tuple[Any, str] | None:
+    """Of all entries of a metric in the results that a method does not call infeasible."""
+    series = {}
+    for name, result in results.items():
+        values = np.asarray(result.arrays[metric], float)[np.asarray(result.status) != Status.INFEASIBLE]
+        if np.isfinite(values).any():
+            series[name] = values
+    if not series:
+        return None
+    label = system.cdf_metrics[metric]
+    figure = figures.cdf(series, label, width="double", order=order)
+    return figure, f"Empirical CDF: {label[0].lower()}{label[1:]}, over {len(best)} channels."
 
 
 def _time(results: Mapping[str, Any]) -> tuple[Any, str]:

@@ -10,7 +10,8 @@ from wirelax.report._bars import bars
 from wirelax.report._cdf import cdf
 from wirelax.report._lines import learning_curves, lines
 from wirelax.report._map import scatter_map
+from wirelax.report._points import points
 from wirelax.report._scatter import speed_quality
 from wirelax.report._style import save, to_png
 
-__all__ = ["bars", "cdf", "learning_curves", "lines", "save", "scatter_map", "speed_quality", "to_png"]
+__all__ = ["bars", "cdf", "learning_curves", "lines", "points", "save", "scatter_map", "speed_quality", "to_png"]

@@ -11,10 +11,11 @@ from typing import Any
 from wirelax.io import RunFolder, load_policy
 from wirelax.policies import Policy
 from wirelax.report import figures
-from wirelax.report.compare import comparison_figures, comparison_rows
+from wirelax.report.compare import METRICS, comparison_figures, comparison_rows
 from wirelax.report.html import About, FigureItem, Section, figure_item, write_report
 from wirelax.report.machine import machine_summary
 from wirelax.report.rows import RATIO_DEFINITION, units_of
+from wirelax.report.study import SEED_MARK, beside_paper, study_figure, study_rows
 from wirelax.report.sweep import sweep_figures, sweep_rows
 from wirelax.report.table import write_table
 from wirelax.systems import get
@@ -46,7 +47,8 @@ class _Run:
     def order(self) -> list[str]:
         """Names of all methods, so that each looks the same in every figure."""
         swept = [name for sweep in self.plan.sweeps for name in (*sweep.methods, *_trained_names(sweep.train))]
-        return list(dict.fromkeys([*self.plan.methods, *_trained_names(self.plan.train), *swept]))
+        studied = [name for study in self.plan.studies for name in (*study.methods, *study.recipes)]
+        return list(dict.fromkeys([*self.plan.methods, *_trained_names(self.plan.train), *swept, *studied]))
 
     def scene(self, overrides: Mapping[str, Any]) -> Any:
         """The system with further fields overridden."""
@@ -54,20 +56,21 @@ class _Run:
         changed = {name: v for name, v in vars(self.system.config).items() if getattr(default, name) != v}
         return get(self.system.name, **{**changed, **overrides})
 
-    def train(self, scene: Any, name: str, directory: Path) -> Policy:
-        """The policy of a recipe, or with RECIPE@STAGE as it was after a stage."""
+    def train(self, scene: Any, name: str, directory: Path, seed: int | None = None) -> Policy:
+        """The policy of a recipe, or with RECIPE@STAGE as it was after a stage; of the run's seed, or another."""
         name, _, stage = name.partition("@")
-        recipe, run = scene.recipes[name], RunFolder(directory / "runs" / name)
+        folder = name if seed is None else f"{name}-seed-{seed}"
+        recipe, run = scene.recipes[name], RunFolder(directory / "runs" / folder)
         labels = None
         if recipe.labels is not None:
             labels = directory / "labels" / f"{recipe.labels.count[self.plan.train_preset]}.h5"
-        self.say(f"training {name}")
+        self.say(f"training {folder}")
         policy = train_policy(
             scene,
             recipe,
             directory=run.path,
             preset=self.plan.train_preset,
-            seed=self.seed,
+            seed=self.seed if seed is None else seed,
             resume=(run.path / "run.json").exists(),
             labels=labels,
             report=self.training_report,
@@ -111,6 +114,7 @@ def reproduce(
     parts = [lambda t=title, o=overrides: _scenario(run, t, o, trained) for title, overrides in plan.scenarios.items()]
     parts += [lambda c=curves: ([], _curves(run, c)) for curves in plan.curves]
     parts += [lambda s=sweep: _sweep(run, s) for sweep in plan.sweeps]
+    parts += [lambda s=study: _study(run, s) for study in plan.studies]
     for part in parts:
         found, section = part()
         rows += found
@@ -171,19 +175,23 @@ def _beside_paper(figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:
 def _curves(run: _Run, curves: Any) -> Section:
     """Learning curves of recipes that are trained for them."""
     history: dict[str, dict[str, list[tuple[float, float]]]] = {metric: {} for metric in curves.metrics}
+    scene, epochs = run.scene(curves.overrides), True
+    folder = run.directory / _slug(curves.title) if curves.overrides else run.directory
     for name in curves.recipes:
-        run.train(run.system, name, run.directory)
-        recipe = run.system.recipes[name]
-        file = run.directory / "runs" / name / "metrics.jsonl"
+        run.train(scene, name, folder)
+        recipe = scene.recipes[name]
+        file = folder / "runs" / name / "metrics.jsonl"
         lines = [json.loads(line) for line in file.read_text().splitlines()]
-        epoch = recipe.batch_size / recipe.labels.count[run.plan.train_preset]
+        epochs = recipe.labels is not None
+        unit = recipe.batch_size / recipe.labels.count[run.plan.train_preset] if epochs else 1
         for metric in curves.metrics:
-            history[metric][name] = [(line["step"] * epoch, line[metric]) for line in lines if metric in line]
+            history[metric][name] = [(line["step"] * unit, line[metric]) for line in lines if metric in line]
     items = []
+    over = "Epoch" if epochs else "Step"
     for metric, of_recipe in history.items():
         label = metric.replace("_", " ").capitalize()
-        figure = figures.learning_curves(of_recipe, label, "Epoch", yscale="log")
-        caption = f"{curves.title}: {label.lower()} over epochs."
+        figure = figures.learning_curves(of_recipe, label, over, yscale=curves.yscale)
+        caption = f"{curves.title}: {label.lower()} over {over.lower()}s."
         items.append(figure_item(figure, caption, run.directory / f"curves_{_slug(curves.title)}_{metric}"))
     return Section(title=curves.title, figures=items)
 
@@ -216,6 +224,38 @@ def _sweep(run: _Run, sweep: Any) -> tuple[list[Row], Section]:
     section = Section(title=sweep.title, text=text, rows=rows, figures=list(items.values()), units=units_of(run.system))
     named = [{"method": row["method"], "scenario": f"{sweep.title}: {_place(sweep.field, row)}", **row} for row in rows]
     return named, section
+
+
+def _study(run: _Run, study: Any) -> tuple[list[Row], Section]:
+    """Rows of means and spreads over the seeds, and the section of one study."""
+    scene, folder = run.scene(study.overrides), run.directory / _slug(study.title)
+    run.say(study.title)
+    channels = sample_channels(scene, run.plan.count, run.seed + 1)
+    trained = {
+        f"{name}{SEED_MARK}{seed}": run.train(scene, name, folder, seed)
+        for name in study.recipes
+        for seed in study.seeds
+    }
+    results = run.solve(scene, [*study.methods, *trained], trained, channels, run.seed + 2)
+    single = comparison_rows(scene, results)
+    rows, items = study_rows(single), []
+    if study.axes:
+        figure = study_figure(single, study.axes, run.order)
+        caption = f"{study.title}: every point is one training, or a method that is not trained."
+        items.append(figure_item(figure, caption, run.directory / f"study_{_slug(study.title)}"))
+    shown = {name.split(SEED_MARK)[0]: result for name, result in results.items() if _is_first(name, study.seeds)}
+    how = {"stem": f"study_{_slug(study.title)}_", "methods": list(shown), "order": run.order}
+    found = comparison_figures(scene, shown, run.directory, **how, only=(METRICS,))
+    items += [FigureItem(item.image, f"First seed. {item.caption}", item.alt) for item in found.values()]
+    text = [f"{run.plan.count} test channels, {len(study.seeds)} seeds of training.", *study.notes]
+    text += beside_paper(rows, study.paper)
+    section = Section(title=study.title, text=text, rows=rows, figures=items, units=units_of(scene))
+    return [{"method": row["method"], "scenario": study.title, **row} for row in rows], section
+
+
+def _is_first(name: str, seeds: Sequence[int]) -> bool:
+    """Whether a row is of the first seed of a recipe, or of a method that is not trained."""
+    return SEED_MARK not in name or name.endswith(f"{SEED_MARK}{seeds[0]}")
 
 
 def _place(field: str, row: Mapping[str, Any]) -> str:

@@ -83,7 +83,7 @@ def sweep_figures(
         title: of the sweep, first in the captions.
 
     Returns:
-        Figures by key: ``utility``, and ``feasible`` where some result is infeasible.
+        Figures by key: ``utility``, ``feasible`` where some result is infeasible, and the system's ``sweep_columns``.
     """
     xlabel = _axis_label(field, unit)
     largest = max(abs(row[_AS_ZERO]) for row in rows)
@@ -92,9 +92,11 @@ def sweep_figures(
     shown = {"utility": (_AS_ZERO, scale, f"Mean {quantity} ({prefixed})")}
     if min(row["feasible_fraction"] for row in rows) < 1:
         shown["feasible"] = ("feasible_fraction", 1.0, "Fraction of channels feasible")
+    shown |= {column: (column, 1.0, label) for column, label in system.sweep_columns.items()}
     items = {}
     for key, (column, divisor, ylabel) in shown.items():
-        figure = _figure(sweep_series(field, rows, column), divisor, xlabel, ylabel)
+        scale = "log" if column == "seconds_per_channel" else "linear"
+        figure = _figure(sweep_series(field, rows, column), divisor, xlabel, ylabel, scale)
         about = f"{ylabel} against {xlabel}, {rows[0]['count']} channels a value."
         if key == "utility" and "feasible" in shown:
             about += " Infeasible channels count as 0."
@@ -150,7 +152,9 @@ def _axis_label(field: str, unit: str) -> str:
     return f"{name} ({unit})" if unit else name
 
 
-def _figure(series: Mapping[str, tuple[list[Any], list[float]]], divisor: float, xlabel: str, ylabel: str) -> Any:
+def _figure(
+    series: Mapping[str, tuple[list[Any], list[float]]], divisor: float, xlabel: str, ylabel: str, yscale: Any
+) -> Any:
     """Lines over numbers, on a logarithmic axis if they span much of one, or over names at equal distances."""
     values = list(dict.fromkeys(value for line in series.values() for value in line[0]))
     named = any(isinstance(value, str) for value in values)
@@ -160,7 +164,7 @@ def _figure(series: Mapping[str, tuple[list[Any], list[float]]], divisor: float,
         for name, (x, y) in series.items()
     }
     wide = not named and min(values) > 0 and max(values) >= 100 * min(values)
-    figure = figures.lines(lines, xlabel, ylabel, xscale="log" if wide else "linear")
+    figure = figures.lines(lines, xlabel, ylabel, yscale=yscale, xscale="log" if wide else "linear")
     if named:
         figure.axes[0].set_xticks(range(len(values)), [str(value) for value in values])
     return figure

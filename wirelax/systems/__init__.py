@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wirelax.systems.channels import check_channels, load_channels
     from wirelax.systems.config import bounded
     from wirelax.systems.methods import function_method, method_of
-    from wirelax.systems.paper import Curves, PaperFigure, Reproduction, Sweep
+    from wirelax.systems.paper import Curves, PaperFigure, Reproduction, Study, Sweep
     from wirelax.systems.recipe import Labels, Recipe, Stage, fresh_problems, labelled_rows
     from wirelax.systems.run import BatchResult, make_problems, sample_channels, solve_batch
     from wirelax.systems.train import train_policy
@@ -30,6 +30,7 @@ _LATER = {
     "Recipe": "recipe",
     "Reproduction": "paper",
     "Stage": "recipe",
+    "Study": "paper",
     "Sweep": "paper",
     "System": "base",
     "bounded": "config",
@@ -55,6 +56,7 @@ __all__ = [
     "Recipe",
     "Reproduction",
     "Stage",
+    "Study",
     "Sweep",
     "System",
     "add_recipe",

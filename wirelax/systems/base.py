@@ -67,6 +67,8 @@ class System:
         utility_unit: its unit.
         arrays: of the channel files; by default what `sample` returns, all of them gains.
         level_fields: configuration fields that a message on implausible SNRs names.
+        sweep_columns: columns of the table that a sweep draws beside the utility -> label of the axis.
+        cdf_metrics: metrics of result files whose distributions a comparison draws -> label of the axis.
         package: of a shipped system; its modules ``catalogue`` and ``paper`` hold what it offers.
     """
 
@@ -77,6 +79,8 @@ class System:
     utility_name: str = "utility"
     utility_unit: str = ""
     level_fields: tuple[str, ...] = ()
+    sweep_columns: Mapping[str, str] = {}
+    cdf_metrics: Mapping[str, str] = {}
     package: str = ""
 
     def __init__(self, config: Any = None, **overrides: Any):

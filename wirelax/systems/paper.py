@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Curves", "PaperFigure", "Reproduction", "Sweep"]
+__all__ = ["Curves", "PaperFigure", "Reproduction", "Study", "Sweep"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +58,46 @@ class Sweep:
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """Losses over the epochs of the first stage of several recipes, trained in the run."""
+    """Metrics over the epochs (steps, where a recipe has no labels) of several recipes, trained in the run.
+
+    Attributes:
+        title: of the section.
+        recipes: trained.
+        metrics: one figure each.
+        overrides: of the configuration.
+        yscale: of the figures; a metric that can be 0 wants "linear".
+    """
 
     title: str
     recipes: tuple[str, ...]
     metrics: tuple[str, ...] = ("loss", "held_out_loss")
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    yscale: str = "log"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Recipes trained with several seeds, all judged on the same test channels: means and spreads.
+
+    Attributes:
+        title: of the section.
+        recipes: trained, see `Sweep`.
+        seeds: of the trainings.
+        methods: shown beside them.
+        overrides: of the configuration.
+        axes: the two columns of the table that its figure shows against each other -> labels.
+        paper: what the paper prints of a recipe or method, by column.
+        notes: sentences below the table.
+    """
+
+    title: str
+    recipes: tuple[str, ...]
+    seeds: tuple[int, ...]
+    methods: tuple[str, ...] = ()
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    axes: Mapping[str, str] = field(default_factory=dict)
+    paper: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +114,7 @@ class Reproduction:
         sweeps: further figures.
         sweep_count: channels of a sweep.
         curves: learning curves.
+        studies: recipes over several seeds.
         paper: printed numbers.
         notes: paragraphs for the page.
     """
@@ -92,5 +128,6 @@ class Reproduction:
     sweeps: tuple[Sweep, ...] = ()
     sweep_count: int = 100
     curves: tuple[Curves, ...] = ()
+    studies: tuple[Study, ...] = ()
     paper: tuple[PaperFigure, ...] = ()
     notes: tuple[str, ...] = ()

@@ -48,6 +48,14 @@ class UplinkQos(System):
     }
     utility_name, utility_unit = "free_rbs", "RB"
     level_fields = ("max_power_w",)
+    sweep_columns = {  # noqa: RUF012
+        "occupied_mean": "Mean number of occupied RBs",
+        "seconds_per_channel": "Time per channel (s)",
+    }
+    cdf_metrics = {  # noqa: RUF012
+        "shortfall_long": "Shortfall of a user's long rate over its target",
+        "shortfall_short": "Shortfall of a user's short rate over its target",
+    }
     arrays = (
         ArraySpec(
             "gain",
