@@ -113,7 +113,7 @@ def decoding_error_probability(
     snr: Float[ArrayLike, "*batch channel"],
     used: Bool[ArrayLike, "*batch channel"],
     channel_uses: Num[ArrayLike, ""],
-    rate: Float[ArrayLike, "*batch"],
+    rate: Float[ArrayLike, "*#batch"],
 ) -> Float[Array, "*batch"]:
     """Error probability at which parallel channels carry a rate, with the exact dispersion.
 
@@ -123,10 +123,10 @@ def decoding_error_probability(
         snr: linear SNR of every channel, at least 0.
         used: the channels that carry the code.
         channel_uses: of one channel, above 0.
-        rate: carried, bit per channel use of one channel.
+        rate: carried, bit per channel use of one channel; one for all or one of each.
 
     Returns:
-        Probability, the broadcast batch shape; 1 where nothing can carry a positive rate, 0 where nothing need be
+        Probability, the batch shape; 1 where nothing can carry a positive rate, 0 where nothing need be
         carried.
     """
     snr, used = jnp.asarray(snr), jnp.asarray(used)

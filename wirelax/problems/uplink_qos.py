@@ -73,7 +73,8 @@ class UplinkQosProblem:
         return self.rate_short * math.log(2) + penalty * jnp.sqrt(jnp.asarray(count, self.snr.dtype))
 
     def _snr_of(self, allocation: Allocation) -> Float[Array, "user rb"]:
-        return self.snr * jnp.maximum(allocation["power_w"], 0.0) / self.max_power_w
+        power = allocation["power_w"] / self.max_power_w
+        return self.snr * jnp.where(power < 0, 0.0, power)  # whose slope at 0 is that to the right of it
 
     def rates(self, allocation: Allocation) -> tuple[Float[Array, " user"], Float[Array, " user"]]:
         """Rates of the long and of the short service, bit/s/Hz of an RB; the short one as bounded by V = 1, eq. (1)."""
@@ -176,6 +177,8 @@ def make_uplink_qos_problem(
     gain = jnp.asarray(gain)
     if jnp.issubdtype(gain.dtype, jnp.complexfloating):
         raise ValueError(f"gain has type {gain.dtype}, wanted power gains: store (abs(h)**2).sum(antennas) over noise")
+    if jnp.issubdtype(gain.dtype, jnp.floating) and jnp.finfo(gain.dtype).bits < 32:
+        raise ValueError(f"gain has type {gain.dtype}, too coarse for an SNR: wanted float32 or float64")
     if gain.ndim != 2 or 0 in gain.shape:
         raise ValueError(f"gain has shape {gain.shape}, wanted [user, rb] of one cell: use jax.vmap for a batch")
     gain = gain if jnp.issubdtype(gain.dtype, jnp.floating) else gain.astype(jnp.result_type(float))
@@ -206,5 +209,5 @@ def _number(name: str, value: Any, low: float, high: float, gain: Array) -> Arra
     if not isinstance(number, Tracer) and not low <= number < high:
         wanted = "above 0" if low > 0 else "at least 0"
         below = "" if math.isinf(high) else f" and below {high:g}"
-        raise ValueError(f"{name} is {float(number):g}, wanted a number {wanted}{below}")
+        raise ValueError(f"{name} is {float(number):g}, wanted a finite number {wanted}{below}")
     return number
