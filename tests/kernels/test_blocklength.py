@@ -185,7 +185,7 @@ def test_error_is_the_inverse_of_the_rate(error, x64):
     snr, used = parallel_channels()
     rate = PARALLEL(snr, used, 180.0, error, "exact")
     carried = rate > 0
-    assert carried.sum() == 4
+    assert carried.sum() >= 4
     np.testing.assert_allclose(ERROR(snr, used, 180.0, rate)[carried], error, rtol=1e-9)
 
 
