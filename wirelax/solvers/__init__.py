@@ -1,7 +1,7 @@
 """Classical algorithms, each a pure function of one problem that returns a `wirelax.types.Solution`.
 
 Solve a batch with ``jax.vmap`` or, where the docstring says so, with ``jax.lax.map``. One folder a problem:
-`energy_efficiency`, `noma`; `nlp` is a general interior-point method, a library of its own.
+`energy_efficiency`, `noma`, `uplink_qos`; `nlp` is a general interior-point method, a library of its own.
 """
 
 from wirelax.solvers.energy_efficiency import (
@@ -31,6 +31,15 @@ from wirelax.solvers.noma import (
     swap_deltas,
     swap_matching,
 )
+from wirelax.solvers.uplink_qos import (
+    grow,
+    minimum_power,
+    own_set_test,
+    turn_order,
+    uplink_numerical,
+    uplink_repair,
+    uplink_single,
+)
 
 __all__ = [
     "InteriorPointOptions",
@@ -46,13 +55,16 @@ __all__ = [
     "exhaustive_search",
     "exhaustive_search_reference",
     "gradient_ascent",
+    "grow",
     "interior_point",
     "joint_schedule",
     "make_power_grid",
+    "minimum_power",
     "multi_start",
     "noma_gradient",
     "noma_joint",
     "noma_power",
+    "own_set_test",
     "paus",
     "power_candidates",
     "power_levels",
@@ -60,4 +72,8 @@ __all__ = [
     "strongest_assignment",
     "swap_deltas",
     "swap_matching",
+    "turn_order",
+    "uplink_numerical",
+    "uplink_repair",
+    "uplink_single",
 ]
