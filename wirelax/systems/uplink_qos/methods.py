@@ -9,11 +9,15 @@ from typing import Any
 from jaxtyping import PRNGKeyArray
 
 from wirelax.errors import InputError
+from wirelax.policies import PolicySolve, PolicyState
 from wirelax.solvers import uplink_qos as solvers
+from wirelax.systems.policies import shipped_method
 from wirelax.systems.uplink_qos.catalogue import METHODS
 from wirelax.types import Method, Solution
 
-__all__ = ["method"]
+__all__ = ["Repaired", "method", "policy"]
+
+REPAIR = "+repair"
 
 
 def _optimal(state: None, problem: Any, key: PRNGKeyArray) -> Solution:
@@ -57,3 +61,23 @@ def method(system: Any, name: str) -> Method:
     solve = _PLAIN.get(name) or _Search(config.starts)
     exact = name in ("optimal", "exhaustive")
     return Method(name, METHODS[name].summary, solve, load=check, chunk=solvers.CHUNK, exact=exact)
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """A policy whose choice of RBs is made to serve every user, see `wirelax.solvers.uplink_qos.uplink_repair`."""
+
+    solve: Callable[..., Solution]
+
+    def __call__(self, state: PolicyState, problem: Any, key: PRNGKeyArray) -> Solution:
+        """Decide one problem, then repair."""
+        service = self.solve(state, problem, key).allocation["service"]
+        return solvers.uplink_repair(problem, service, compare=False)
+
+
+def policy(system: Any, name: str) -> Method:
+    """A policy with the weights that come with the package: as trained, or repaired."""
+    recipe = system.recipes[name.removesuffix(REPAIR)]
+    solve = recipe.solve or PolicySolve(recipe.spec)
+    solve = Repaired(solve) if name.endswith(REPAIR) else solve
+    return shipped_method(system, name, METHODS[name].summary, recipe, solve=solve, chunk=solvers.CHUNK)
