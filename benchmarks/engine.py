@@ -14,10 +14,11 @@ from .bound import machine_rates
 from .interior_point import interior_point_rows
 from .kernels import kernel_rows
 from .search import LABELS, search_rows, solver_rows
+from .uplink_qos import uplink_rows
 
 __all__ = ["FULL", "PARTS", "QUICK", "Sizes", "run"]
 
-PARTS = ("search", "solvers", "interior-point", "kernels")
+PARTS = ("search", "solvers", "interior-point", "uplink", "kernels")
 """What can be timed apart."""
 
 BOUND_REPEATS = 4
@@ -39,6 +40,8 @@ class Sizes:
         solver_channels: channels of the continuous solvers.
         noma_channels: channels of the batched interior point method.
         scipy_channels: of these, the ones that SciPy solves.
+        uplink_channels: channels of the batched uplink QoS methods.
+        uplink_numpy_channels: of these, the ones that NumPy solves.
         networks: networks in the batch of the kernels.
         loop_networks: networks that the NumPy loop is timed on.
         bound_elements: length of the arrays that the bounds of the machine are measured with.
@@ -53,6 +56,8 @@ class Sizes:
     solver_channels: int = 512
     noma_channels: int = 2048
     scipy_channels: int = 40
+    uplink_channels: int = 4096
+    uplink_numpy_channels: int = 200
     networks: int = 1_000_000
     loop_networks: int = 20_000
     bound_elements: int = 2**20
@@ -68,6 +73,8 @@ QUICK = Sizes(
     solver_channels=64,
     noma_channels=256,
     scipy_channels=4,
+    uplink_channels=512,
+    uplink_numpy_channels=20,
     loop_networks=4_000,
     bound_elements=2**18,
     repeats=3,
@@ -125,6 +132,11 @@ def run(
             channels=sizes.noma_channels,
             scipy_channels=sizes.scipy_channels,
             repeats=LOOP_ROUNDS * sizes.repeats,
+        )
+    if "uplink" in only:
+        say(f"uplink QoS against NumPy ({sizes.uplink_channels} channels)")
+        results += uplink_rows(
+            channels=sizes.uplink_channels, numpy_channels=sizes.uplink_numpy_channels, repeats=sizes.repeats
         )
     if "kernels" in only:
         say(f"kernels: SINR and rate of {sizes.networks} networks")

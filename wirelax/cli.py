@@ -175,7 +175,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     command = add("bench", "measure speed on this machine")
     command.add_argument("--quick", action="store_true", help="under a minute")
-    command.add_argument("--only", metavar="A,B", help="search, solvers, interior-point, kernels; default: all")
+    command.add_argument("--only", metavar="A,B", help="search, solvers, interior-point, uplink, kernels; default: all")
     _add_out(command, "FILE.json", "result file")
     return parser
 

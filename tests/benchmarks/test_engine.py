@@ -20,6 +20,8 @@ TINY = Sizes(
     solver_channels=2,
     noma_channels=2,
     scipy_channels=1,
+    uplink_channels=3,
+    uplink_numpy_channels=2,
     networks=40,
     loop_networks=10,
     bound_elements=64,
@@ -76,7 +78,7 @@ def test_names_are_unique_and_times_positive(outcome):
 
 @slow
 def test_progress_names_every_part(outcome):
-    parts = ("machine bounds", "exhaustive search", "continuous solvers", "interior point", "kernels")
+    parts = ("machine bounds", "exhaustive search", "continuous solvers", "interior point", "uplink QoS", "kernels")
     assert [line.startswith(part) for line, part in zip(outcome[1], parts, strict=True)] == [True] * len(parts)
 
 

@@ -1,6 +1,5 @@
 """The numerical methods in NumPy, against stored instances, brute force and hand-made cases."""
 
-import itertools
 import json
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import pytest
 import scipy.stats
 
 from benchmarks.numpy_uplink import LONG, NONE, SHORT, Cell, cell_of, prop_num_mu, prop_num_su, split, two_levels
+
+from .uplink_reference import brute_force
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "uplink_vectors.json").read_text())
 CONSTANTS = {
@@ -32,37 +33,6 @@ def assert_held(cell, found):
         assert nats[user, service == LONG].sum() >= cell.long_need - 1e-9
         short = service == SHORT
         assert nats[user, short].sum() >= cell.short_need(short.sum()) - 1e-9
-
-
-def least_power(snr, need):
-    """Shares that reach a need over some RBs, by bisection of the water level."""
-    if len(snr) == 0:
-        return np.inf
-    low, high = 0.0, np.exp(need) / snr.max() + 1 / snr.min()
-    for _ in range(100):
-        level = (low + high) / 2
-        low, high = (low, level) if np.log(np.maximum(level * snr, 1)).sum() >= need else (level, high)
-    return np.maximum(high - 1 / snr, 0).sum()
-
-
-def brute_force(cell):
-    """The least RBs over all ways to give RBs and services to users; None if none serves all."""
-    users, rbs = cell.snr.shape
-    powers = {}
-    for user, mask in itertools.product(range(users), itertools.product((False, True), repeat=rbs)):
-        snr = cell.snr[user, list(mask)]
-        powers[user, LONG, mask] = least_power(snr, cell.long_need)
-        powers[user, SHORT, mask] = least_power(snr, cell.short_need(len(snr)))
-    kinds = [(None, NONE), *itertools.product(range(users), (LONG, SHORT))]
-    best = None
-    for choice in itertools.product(kinds, repeat=rbs):
-        count = sum(kind != (None, NONE) for kind in choice)
-        mask_of = lambda user, kind, choice=choice: (user, kind, tuple(each == (user, kind) for each in choice))  # noqa: E731
-        if (best is None or count < best) and all(
-            powers[mask_of(user, LONG)] + powers[mask_of(user, SHORT)] <= 1 + 1e-9 for user in range(users)
-        ):
-            best = count
-    return best
 
 
 def random_cell(rng, users, rbs):
