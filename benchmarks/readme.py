@@ -23,6 +23,7 @@ from wirelax.report.table import to_markdown
 
 ROOT = Path(__file__).parents[1]
 FIGURES = Path("docs") / "figures"
+UPLINK_FIGURE = "study_table-i-and-figure-6--what-adaptive-smoo.png"
 
 EE = {
     "utility_mean": "mean EE",
@@ -37,6 +38,20 @@ NOMA = {
     "ratio_to_best": "ratio to best",
     "violated_pairs": "pairs below R_min",
     "violation_fraction": "infeasible results",
+    "seconds_per_channel": "time per channel",
+}
+STUDY = {
+    "occupied_mean": "occupied RBs",
+    "violation_long": "users below R_L",
+    "violation_short": "users below R_S",
+    "violation_fraction": "channels with such a user",
+}
+UPLINK = {
+    "occupied_mean": "occupied RBs",
+    "violation_long": "users below R_L",
+    "violation_short": "users below R_S",
+    "error_total": "realised error",
+    "infeasible_fraction": "declared infeasible",
     "seconds_per_channel": "time per channel",
 }
 SIZES = {
@@ -95,6 +110,30 @@ def labelling(file: Path) -> str:
     return f"{where(result['machine'])}:\n\n{table}\n{''.join(sentences)}"
 
 
+def study(directory: Path) -> str:
+    """Means and spreads over the seeds of one run of ``wirelax reproduce``: of its sections with several seeds."""
+    rows = [row for row in _table(directory) if row["scenario"].startswith("Table I ")]
+    seeds = max(row["seeds"] for row in rows)
+    shown = []
+    for row in rows:
+        spread = {name: row.get(f"{name}_std") for name in STUDY}
+        shown.append({"method": row["method"], **{name: _with_spread(row[name], spread[name]) for name in STUDY}})
+    table = to_markdown(shown, ["method", *STUDY], STUDY)
+    return f"{rows[0]['count']:,} channels, mean ± deviation over {seeds} seeds, {where(machine_summary())}:\n\n{table}"
+
+
+def _with_spread(value: float | None, spread: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3g}" if spread is None else f"{value:.3g} ± {spread:.2g}"
+
+
+def uplink_speed(file: Path) -> str:
+    """The numerical methods of the uplink in batches against loops over their NumPy form."""
+    result = json.loads(file.read_text())
+    return f"{where(result['machine'])}:\n\n{to_table(result['results'], 'channel')}"
+
+
 def _ratios(row: Mapping[str, Any]) -> str:
     """Ratios of median runs by name: ``slsqp 47, ipopt 296``."""
     start = "median_ratio_to_"
@@ -135,6 +174,7 @@ class Part:
 
 _ee = partial(comparison, labels=EE, unit="bit/J")
 _noma = partial(comparison, labels=NOMA, unit="bit/s/Hz")
+_uplink = partial(comparison, labels=UPLINK, unit="RB")
 _WHAT = "Time per channel against quality of the methods for hetnet-ee"
 PARTS = {
     "synthetic": Part(
@@ -145,6 +185,10 @@ PARTS = {
     "noma": Part({"noma": _noma}, {"utility_cdf.png": "noma_utility_cdf.png"}),
     "noma-munich": Part({"noma-munich": _noma}),
     "noma-sizes": Part({"noma-sizes": by_size}),
+    "uplink": Part({"uplink": _uplink}),
+    "uplink-munich": Part({"uplink-munich": _uplink}),
+    "uplink-study": Part({"uplink-study": study}, {UPLINK_FIGURE: "uplink_study.png"}),
+    "uplink-bench": Part({"uplink-bench": uplink_speed}),
     "bench": Part({"bench": speed}),
     "labels": Part({"labels": labelling}),
 }

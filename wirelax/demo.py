@@ -1,4 +1,4 @@
-"""``make demo``: real and synthetic channels solved exactly, a small policy trained, all of it compared."""
+"""``make demo``: real and synthetic channels solved, a small policy trained, all of it compared."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ METHODS = (
     "cnn+ee+best-of-8",
     "equivariant+refine",
 )
+UPLINK = "uplink-qos"
+UPLINK_METHODS = ("numerical", "search", "learned", "learned+repair", "prop-learn", "prop-learn+repair")
 COUNT = 300
 
 
@@ -70,10 +72,28 @@ def _section(
 ) -> tuple[list[dict[str, Any]], Section]:
     """Table and figures of one kind of channels."""
     rows = [{"method": row["method"], "scenario": title, **row} for row in comparison_rows(system, results)]
-    found = comparison_figures(system, results, directory, stem=f"{title.split()[0].lower()}_")
+    stem = "_".join(title.lower().replace(":", "").split()[:2])
+    found = comparison_figures(system, results, directory, stem=f"{stem}_")
     items = [*([first] if first else []), *found.values()]
     text = [f"{COUNT} channels.", RATIO_DEFINITION]
     return rows, Section(title=title, text=text, rows=rows, figures=items, units=units_of(system))
+
+
+def _uplink(directory: Path) -> list[Section]:
+    """Tables and figures of the uplink, on channels that no policy saw."""
+    sections = []
+    for title, config in (("synthetic channels", {}), ("ray-traced Munich channels", {"scenario": "munich"})):
+        system = systems.get(UPLINK, **config)
+        channels, results = systems.sample_channels(system, COUNT, seed=1), {}
+        for name in UPLINK_METHODS:
+            say(f"solving {COUNT} {title} of {UPLINK}: {name}")
+            results[name] = systems.solve_batch(system, name, channels, seed=2)
+        section = _section(system, f"{UPLINK}: {title}", results, directory, None)[1]
+        folder = directory / UPLINK / title.split()[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        write_table(section.rows, folder, units=units_of(system))
+        sections.append(section)
+    return sections
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -112,8 +132,9 @@ def main(arguments: list[str] | None = None) -> int:
         rows += table
     sections.append(Section(title="Training", text=[policy.name], figures=[_history(run, directory)]))
     write_table(rows, directory, units=units_of(system))
+    sections += _uplink(directory)
     about = About.of(system, command="make demo", seed=1, source="ray-traced and synthetic, drawn in the run")
-    title = "wirelax demo: energy-efficient HetNets"
+    title = "wirelax demo: energy-efficient HetNets, and uplink RBs for short packets"
     page = write_report(directory / "report.html", title, sections, machine_summary(), about)
     print((directory / "table.md").read_text())
     say(f"done in {time.monotonic() - began:.0f} s; the report with figures is {page}")

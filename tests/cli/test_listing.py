@@ -15,12 +15,14 @@ CONTRACT_METHODS = {
         *("interior-point", "max-power", "random-power", "swap-matching", "dnn", "paus", "paus-ip", "joint"),
         "gradient",
     },
+    "uplink-qos": {"optimal", "numerical", "exhaustive", "learned", "learned+repair"},
 }
 CONTRACT_FIELDS = {
     "hetnet-ee": "noise_dbm bandwidth_per_subchannel_hz max_power_macro_w max_power_micro_w circuit_power_macro_w "
     "circuit_power_micro_w amplifier_efficiency min_spectral_efficiency power_levels level_range_db",
     "noma": "noise_power_w sic_residual min_rate total_power_dbm max_users_per_subchannel max_subchannels_per_user "
     "interference_gain",
+    "uplink-qos": "rate_long_bps rate_short_bps error_probability max_power_w rb_bandwidth_hz slot_s",
 }
 
 
