@@ -1,9 +1,10 @@
-"""The notebooks on a system and a policy of one's own run from top to bottom, and stay as short as they say."""
+"""Notebooks run from top to bottom, and stay as short as they say."""
 
 import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from wirelax.systems import registry
 
 ROOT = Path(__file__).parents[1]
 SMALLER = {
+    "smoothing": {"TRIALS, STEPS = 20, 1500": "TRIALS, STEPS = 8, 800"},
     "your_own_system": {'PRESET, COUNT = "quick", 1000': 'PRESET, COUNT = "smoke", 16'},
     "train_your_own_policy": {
         'PRESET, COUNT, RUN, METHODS = "quick", 1000, "runs/my-policy", ("interior-point", "dnn+rate", "max-power")': (
@@ -64,6 +66,28 @@ def test_your_own_system(tmp_path, monkeypatch, capsys):
     folder = Path(defined["folder"])
     compared = json.loads((folder / "compare" / "table.json").read_text())
     assert [row["method"] for row in compared] == ["water-filling", "max-power", f"policy:{folder}/run"]
+
+
+@pytest.mark.slow
+def test_smoothing(tmp_path, monkeypatch):
+    drawn = []
+    display = types.ModuleType("IPython.display")
+    vars(display)["Image"] = lambda data, width: drawn.append(data)
+    # Matplotlib asks for the version, and leaves one as new as this alone.
+    parent = types.ModuleType("IPython")
+    vars(parent)["version_info"] = (9, 0)
+    monkeypatch.setitem(sys.modules, "IPython", parent)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    defined = run("smoothing", tmp_path, monkeypatch)
+    assert [data[1:4] for data in drawn] == 6 * [b"PNG"]
+    by_name = defined["right"]
+    assert by_name["count, gradient to 10"][0] >= 4
+    assert by_name["count, gradient to 10"][1] >= 6
+    assert by_name["lasso"][0] <= 2
+    largest = {variant: float(np.max(norms)) for variant, (_, norms) in defined["near"].items()}
+    assert largest["published"] > 1e4
+    assert largest["capped"] < 1000
+    np.testing.assert_allclose(largest["safe"], 0.01, rtol=1e-3)
 
 
 @pytest.mark.slow
