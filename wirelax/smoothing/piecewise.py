@@ -88,7 +88,8 @@ def _entries(power: Array) -> Array:
 
 def _softmax(power: Array, sharpness: Array) -> Array:
     # The top is taken off first: a rounded product and a fused one may differ by more than exp can bear.
-    return jax.nn.softmax(sharpness * (power - jnp.max(power, axis=-1, keepdims=True)), axis=-1)
+    grown = jnp.exp(sharpness * (power - jnp.max(power, axis=-1, keepdims=True)))
+    return grown / jnp.sum(grown, axis=-1, keepdims=True)
 
 
 def _common_tangent(power_dot: Array, value: Array, power: Array, sharpness: Array) -> Array:
