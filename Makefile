@@ -40,6 +40,7 @@ bench: $(STAMP)
 	mkdir -p benchmarks/results
 	$(BIN)/wirelax bench --only search,solvers,kernels --overwrite --out benchmarks/results/bench-$$(uname -m).json
 	$(BIN)/wirelax bench --only interior-point --overwrite --out benchmarks/results/interior-point-$$(uname -m).json
+	$(BIN)/wirelax bench --only uplink --overwrite --out benchmarks/results/uplink-$$(uname -m).json
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-only
 
 reproduce: $(STAMP)
@@ -50,6 +51,8 @@ METHODS := exhaustive+polish,exhaustive,dinkelbach,gradient,max-power,random-pow
 COMPARE := $(BIN)/wirelax compare hetnet-ee --methods $(METHODS) --count 2000 --seed 77 --overwrite
 METHODS_NOMA := interior-point,gradient,swap-matching,paus-ip,joint,max-power,random-power,dnn,dnn+rate,dnn+qos-raw,dnn+qos,dnn+simplex,equivariant,paus,paus-equivariant
 METHODS_NOMA_MUNICH := interior-point,gradient,max-power,random-power,dnn,dnn+rate,dnn+qos-raw,dnn+qos,dnn+simplex,equivariant
+METHODS_UPLINK := numerical,search,learned,learned+repair,prop-learn,prop-learn+repair
+COMPARE_UPLINK := $(BIN)/wirelax compare uplink-qos --methods $(METHODS_UPLINK) --count 2000 --seed 77 --overwrite
 COMPARE_NOMA := $(BIN)/wirelax compare noma --count 200 --seed 77 --overwrite
 readme: $(STAMP)
 	$(COMPARE) --out runs/readme/synthetic || test $$? -eq 3
@@ -57,7 +60,12 @@ readme: $(STAMP)
 	$(COMPARE_NOMA) --methods $(METHODS_NOMA) --out runs/readme/noma || test $$? -eq 3
 	$(COMPARE_NOMA) --methods $(METHODS_NOMA_MUNICH) --set scenario=munich --out runs/readme/noma-munich || test $$? -eq 3
 	$(BIN)/wirelax reproduce noma --preset quick --overwrite --out runs/readme/noma-sizes
+	$(COMPARE_UPLINK) --out runs/readme/uplink || test $$? -eq 3
+	$(COMPARE_UPLINK) --set scenario=munich --out runs/readme/uplink-munich || test $$? -eq 3
+	$(BIN)/wirelax reproduce uplink-qos --preset quick --overwrite --out runs/readme/uplink-study
 	$(BIN)/python -m benchmarks.readme --synthetic runs/readme/synthetic --munich runs/readme/munich \
+	  --uplink runs/readme/uplink --uplink-munich runs/readme/uplink-munich --uplink-study runs/readme/uplink-study \
+	  --uplink-bench benchmarks/results/uplink-$$(uname -m).json \
 	  --noma runs/readme/noma --noma-munich runs/readme/noma-munich --noma-sizes runs/readme/noma-sizes \
 	  --bench benchmarks/results/bench-$$(uname -m).json --labels benchmarks/results/interior-point-$$(uname -m).json
 
@@ -77,3 +85,7 @@ weights: $(STAMP)
 	  cp runs/weights-noma-$$policy/policy.msgpack $(WEIGHTS)/noma-$$policy.msgpack; \
 	done
 	cp runs/weights-noma-dnn+rate/policy-supervised.msgpack $(WEIGHTS)/noma-dnn.msgpack
+	for policy in learned prop-learn; do \
+	  $(BIN)/wirelax train uplink-qos --policy $$policy --preset paper --out runs/weights-uplink-$$policy || exit 1; \
+	  cp runs/weights-uplink-$$policy/policy.msgpack $(WEIGHTS)/uplink-qos-$$policy.msgpack; \
+	done

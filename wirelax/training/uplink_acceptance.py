@@ -18,7 +18,7 @@ from wirelax.types import FEASIBILITY_TOLERANCE
 
 __all__ = ["acceptance_objective", "drawn_set", "reached", "with_varied_targets"]
 
-LARGEST_SET = 16
+LARGEST_SET = 24
 """RBs of the sets that are drawn, at most."""
 FALSE_ACCEPTANCE = 4.0
 """How much worse it is to accept a set that does not suffice than to take one RB too many."""

@@ -21,7 +21,7 @@ from wirelax.types import Allocation, Solution
 
 __all__ = ["AcceptanceSolve", "recipe"]
 
-STEPS = {"smoke": 100, "quick": 2000, "paper": 20_000}
+STEPS = {"smoke": 100, "quick": 2000, "paper": 6000}
 BATCH = 256
 
 
