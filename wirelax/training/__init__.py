@@ -13,12 +13,13 @@ from wirelax.training.objectives import (
     utility_objective,
     weighted,
 )
-from wirelax.training.primal_dual import NetworkMultipliers, ScalarMultipliers, primal_dual
+from wirelax.training.primal_dual import ConstantMultipliers, NetworkMultipliers, ScalarMultipliers, primal_dual
 from wirelax.training.sources import Source, event, fresh, held_out_rows, mapped, rows, together
 from wirelax.training.specialise import specialise
 from wirelax.training.step import TrainState, init_state, take_step
 
 __all__ = [
+    "ConstantMultipliers",
     "Evaluation",
     "Labelled",
     "LoopConfig",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -31,20 +31,21 @@ class Evaluation(NamedTuple):
 
     Attributes:
         loss: scalar to minimise.
-        constraints: one number an instance [batch] by name, positive where the constraint is broken; only
-            `primal_dual` acts on them.
+        constraints: one number an instance [batch] by name, or several such as [batch, user], positive where the
+            constraint is broken; only `primal_dual` acts on them.
         metrics: scalars to log.
         variables: new values of untrained Flax collections, such as ``{"batch_stats": ...}``.
     """
 
     loss: Float[Array, ""]
-    constraints: Mapping[str, Float[Array, " batch"]] = {}
+    constraints: Mapping[str, Float[Array, "batch *each"]] = {}
     metrics: Mapping[str, Float[Array, ""]] = {}
     variables: Mapping[str, Any] | None = None
 
 
 Objective = Callable[[PolicyState, Any, PRNGKeyArray], Evaluation]
 """``(policy, batch, key) -> Evaluation``; pure, differentiable in the trained parameters of the policy."""
+_Scheduled = TypeVar("_Scheduled", bound=Callable[..., Any])
 
 
 class Labelled(NamedTuple):
@@ -63,7 +64,8 @@ def instance_objective(
 
     Args:
         spec: network and features, run in training mode.
-        measure: ``(outputs, instance, key) -> Evaluation`` of one instance, all of its entries scalars.
+        measure: ``(outputs, instance, key) -> Evaluation`` of one instance, all of its entries but for constraints
+            scalars.
         problem_of: the problem of an instance, for the features.
     """
 
@@ -175,7 +177,7 @@ def weighted(**terms: Term) -> Weighted:
     return Weighted(terms)
 
 
-def at_step(objective: Objective, step: Int[ArrayLike, ""]) -> Objective:
+def at_step(scheduled: _Scheduled, step: Int[ArrayLike, ""]) -> _Scheduled:
     """An objective at a step of the stage: its schedules, if it has any (a method ``at``), are read there."""
-    at = getattr(objective, "at", None)
-    return objective if at is None else at(step)
+    at = getattr(scheduled, "at", None)
+    return scheduled if at is None else at(step)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import PRNGKeyArray
 
@@ -23,7 +25,15 @@ from wirelax.problems import UplinkQosProblem
 from wirelax.systems.recipe import Recipe, Stage, fresh_problems
 from wirelax.systems.uplink_qos.catalogue import RECIPES
 from wirelax.systems.uplink_qos.system import UplinkQos
-from wirelax.training import ConstantMultipliers, LoopConfig, NetworkMultipliers, make_schedule, mapped, primal_dual
+from wirelax.training import (
+    ConstantMultipliers,
+    LoopConfig,
+    NetworkMultipliers,
+    Source,
+    make_schedule,
+    mapped,
+    primal_dual,
+)
 from wirelax.training.primal_dual import PrimalDual
 from wirelax.training.uplink_qos import (
     AdaptiveSmoothing,
@@ -43,6 +53,8 @@ WARMUP = 0.05
 SMALL = 64
 """Pairs of a user and an RB up to which the small network is enough."""
 SMALL_WIDTH, WIDTH = 96, 256
+REGROUPED = 4
+"""Groups of users that each user drawn is in: drawing channels takes a good part of a step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +78,9 @@ class Plan:
         learning_rate: of the policy, at its highest.
         multiplier_rate: of the multipliers.
         final_rate: the last learning rates over the highest.
-        clip_norm: of the policy's gradient.
+        clip_norm: of the policy's gradient; None for any.
         width: of the hidden layers of the policy; None for one that fits the numbers of users and RBs.
-        multiplier_width: of those of the multipliers; None for that of the policy.
+        multiplier_width: of those of the multipliers; None for a quarter of that.
     """
 
     sort: bool = True
@@ -78,7 +90,7 @@ class Plan:
     cap: float = 2000.0
     variant: str = "capped"
     penalty: Literal["step", "linear", "broken"] = "step"
-    scale: tuple[float, float] = (1.0, 30.0)
+    scale: tuple[float, float] = (1.0, 200.0)
     violation_gradient: float = 30.0
     multiplier: float | None = None
     long_factor: float = 1.0
@@ -87,7 +99,7 @@ class Plan:
     learning_rate: float = 1e-3
     multiplier_rate: float = 1e-3
     final_rate: float = 0.005
-    clip_norm: float = 3.0
+    clip_norm: float | None = 3.0
     width: int | None = None
     multiplier_width: int | None = None
 
@@ -116,14 +128,14 @@ class _Effort:
 
 EFFORTS = {
     "smoke": _Effort(steps=20, batch=32, chunk=10),
-    "quick": _Effort(steps=3000, batch=128, chunk=500),
-    "paper": _Effort(steps=12000, batch=256, chunk=500),
+    "quick": _Effort(steps=2000, batch=128, chunk=500),
+    "paper": _Effort(steps=10000, batch=256, chunk=500),
 }
 
 
 def _smoothing(plan: Plan, steps: int) -> Smoothing:
     if plan.smoothing == "given":
-        indicator, winner = (optax.linear_schedule(*ends, steps) for ends in (plan.indicator, plan.winner))
+        indicator, winner = (optax.linear_schedule(*ends[:2], steps) for ends in (plan.indicator, plan.winner))
         return GivenSmoothing(indicator_sharpness=indicator, winner_sharpness=winner)
     first, peak, last = plan.indicator
     return AdaptiveSmoothing(
@@ -152,7 +164,7 @@ def lagrangian(spec: PolicySpec, width: int, plan: Plan, loop: LoopConfig) -> Pr
         error_factor=plan.error_factor,
     )
     multipliers: Any = NetworkMultipliers(
-        network=MultiplierDNN((plan.multiplier_width or width,) * LAYERS), inputs=spec.inputs, limit=math.inf
+        network=MultiplierDNN((plan.multiplier_width or width // 4,) * LAYERS), inputs=spec.inputs, limit=math.inf
     )
     if plan.multiplier is not None:
         multipliers = ConstantMultipliers(plan.multiplier)
@@ -188,13 +200,24 @@ def planned(system: UplinkQos, name: str, plan: Plan) -> Recipe:
             checkpoint_every=effort.chunk,
             seed=seed,
         )
-        source = fresh_problems(system, effort.batch)
+        source = _regrouped(fresh_problems(system, effort.batch // REGROUPED), REGROUPED)
         if plan.sort:
-            source = mapped(source, _sorted)
+            source = mapped(source, lambda problem, key: in_turn_order(problem))
         return [Stage(name="primal-dual", objective=lagrangian(trained, width, plan, loop), source=source, loop=loop)]
 
     return Recipe(name=name, summary=RECIPES[name].summary, spec=spec, stages=stages)
 
 
-def _sorted(problem: UplinkQosProblem, key: PRNGKeyArray) -> UplinkQosProblem:
-    return in_turn_order(problem)
+def _regrouped(source: Source, times: int) -> Source:
+    """Batches `times` as large: every user of a problem also meets users of others, as they are drawn alike."""
+
+    def draw(data: Any, key: PRNGKeyArray) -> UplinkQosProblem:
+        draw_key, shift_key = jax.random.split(key)
+        batch = source.draw(data, draw_key)
+        count, users, _ = batch.snr.shape
+        shift = jax.random.randint(shift_key, (times, 1, users), 0, count)
+        row = (jnp.arange(count)[:, None] + shift) % count
+        snr = batch.snr[row, jnp.arange(users)].reshape(times * count, *batch.snr.shape[1:])
+        return replace(jax.tree.map(lambda leaf: jnp.concatenate([leaf] * times), batch), snr=snr)
+
+    return Source(draw)
