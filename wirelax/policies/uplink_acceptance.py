@@ -120,8 +120,9 @@ class AcceptanceNetwork(nn.Module):
     hidden: tuple[int, ...] = (32, 32)
 
     @nn.compact
-    def __call__(self, own: RbSet) -> Mapping[str, Array]:
-        """``accept``, scalar, and ``number`` [MOST_SHORT]."""
+    def __call__(self, own: RbSet | Mapping[str, Array]) -> Mapping[str, Array]:
+        """``accept``, scalar, and ``number`` [MOST_SHORT]; the set may be its fields by name."""
+        own = own if isinstance(own, RbSet) else RbSet(**own)
         distance, exists = windows(own)
         nearest = jnp.minimum(distance.min(-1), 2.0)
         nats, count = own.nats, own.count

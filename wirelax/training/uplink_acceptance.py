@@ -74,14 +74,14 @@ def acceptance_objective(spec: PolicySpec) -> Objective:
         own = set_of(problem, ln_gain, count)
         outputs = network.apply(params, own)
         excess, good = jax.vmap(lambda number: reached(problem, ln_gain, own, number))(1 + jnp.arange(MOST_SHORT))
-        suffices = good.any()
+        suffices = good[jnp.argmax(outputs["number"])]  # with the window that the network would take
         weight = jnp.where(suffices, 1.0, FALSE_ACCEPTANCE) * (FAR + jnp.exp(-jnp.abs(own.margin) / CLOSE))
         accept = optax.sigmoid_binary_cross_entropy(outputs["accept"], suffices.astype(float))
         finite = jnp.isfinite(outputs["number"])
         scores = jax.nn.log_softmax(jnp.where(finite, outputs["number"], -1e9))
-        number = -jnp.where(suffices, scores[jnp.argmax(excess)], 0.0)
-        wrong = (outputs["accept"] >= 0) & ~good[jnp.argmax(outputs["number"])]
-        return weight * accept + number, wrong, suffices & (outputs["accept"] < 0)
+        number = -jnp.where(good.any(), scores[jnp.argmax(excess)], 0.0)
+        accepted = outputs["accept"] >= 0
+        return weight * accept + number, accepted & ~suffices, good.any() & ~accepted
 
     def objective(policy: PolicyState, batch: UplinkQosProblem, key: PRNGKeyArray) -> Evaluation:
         count, users = batch.snr.shape[:2]

@@ -7,10 +7,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray
 
 from wirelax.policies import PolicySpec, PolicyState
-from wirelax.policies.uplink_acceptance import AcceptanceNetwork, RbSet, network_test, set_of
+from wirelax.policies.uplink_acceptance import AcceptanceNetwork, network_test, set_of
 from wirelax.problems import UplinkQosProblem
 from wirelax.solvers import uplink_qos as solvers
 from wirelax.systems.recipe import Recipe, Stage, fresh_problems
@@ -25,10 +25,10 @@ STEPS = {"smoke": 100, "quick": 2000, "paper": 6000}
 BATCH = 256
 
 
-def first_set(problem: UplinkQosProblem) -> RbSet:
-    """The three best RBs of the first user: shows the network what its inputs are like."""
+def first_set(problem: UplinkQosProblem) -> dict[str, Array]:
+    """The three best RBs of the first user, by field: shows the network what its inputs are like."""
     ln_gain = -jnp.sort(-jnp.log(jnp.maximum(problem.snr[0], 1e-12)))
-    return set_of(problem, ln_gain, jnp.minimum(3, problem.num_rbs))
+    return dict(vars(set_of(problem, ln_gain, jnp.minimum(3, problem.num_rbs))))
 
 
 @dataclass(frozen=True)
