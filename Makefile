@@ -85,7 +85,7 @@ weights: $(STAMP)
 	  cp runs/weights-noma-$$policy/policy.msgpack $(WEIGHTS)/noma-$$policy.msgpack; \
 	done
 	cp runs/weights-noma-dnn+rate/policy-supervised.msgpack $(WEIGHTS)/noma-dnn.msgpack
-	for policy in learned prop-learn; do \
-	  $(BIN)/wirelax train uplink-qos --policy $$policy --preset paper --out runs/weights-uplink-$$policy || exit 1; \
-	  cp runs/weights-uplink-$$policy/policy.msgpack $(WEIGHTS)/uplink-qos-$$policy.msgpack; \
-	done
+	$(BIN)/wirelax train uplink-qos --policy learned --preset paper --seed 1 --out runs/weights-uplink-learned
+	cp runs/weights-uplink-learned/policy.msgpack $(WEIGHTS)/uplink-qos-learned.msgpack
+	$(BIN)/wirelax train uplink-qos --policy prop-learn --preset paper --out runs/weights-uplink-prop-learn
+	cp runs/weights-uplink-prop-learn/policy.msgpack $(WEIGHTS)/uplink-qos-prop-learn.msgpack
