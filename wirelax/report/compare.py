@@ -31,6 +31,8 @@ FIGURES = ("speed_quality", "utility_cdf", "error_cdf", "time")
 """Keys of the figures of a comparison, in the order of a page."""
 METRICS = "metric_cdf"
 """Stands for ``METRIC_cdf`` of every one of the system's ``cdf_metrics``, before the last figure."""
+_SHOWN = (0.001, 0.999)
+"""Quantiles of a metric between which its distribution is drawn: one outlier would squeeze the rest."""
 _SMALLEST_ERROR = 1e-6
 """Relative errors below this are rounding of float32."""
 
@@ -215,8 +217,10 @@ def _metric_cdf(
             series[name] = values
     if not series:
         return None
-    label = system.cdf_metrics[metric]
-    figure = figures.cdf(series, label, width="double", order=order)
+    label, pooled = system.cdf_metrics[metric], np.concatenate([values.ravel() for values in series.values()])
+    low, high = np.quantile(pooled[np.isfinite(pooled)], _SHOWN)
+    room = max(0.05 * (high - low), 0.02 * max(abs(low), abs(high)), 1e-3)
+    figure = figures.cdf(series, label, xlim=(low - room, high + room), width="double", order=order)
     return figure, f"Empirical CDF: {label[0].lower()}{label[1:]}, over {len(best)} channels."
 
 

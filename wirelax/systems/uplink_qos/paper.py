@@ -51,7 +51,7 @@ def reproduction(preset: str) -> Reproduction:
         train=(),
         train_preset=preset,
         methods=("numerical", "search", *learned),
-        groups={"Free RBs": ("search", "numerical", *learned)},
+        groups={"Free resource blocks": ("search", "numerical", *learned)},
         scenarios={
             "synthetic channels, 4 users on 24 RBs": {},
             "ray-traced Munich channels that no policy was trained on": {"scenario": "munich"},

@@ -46,7 +46,7 @@ class UplinkQos(System):
         "stray_power": "No power is below 0, and an RB without a service has none.",
         "shared_rb": "An RB carries one service of one user at most.",
     }
-    utility_name, utility_unit = "free_rbs", "RB"
+    utility_name, utility_unit = "free_resource_blocks", "RB"
     level_fields = ("max_power_w",)
     sweep_columns = {  # noqa: RUF012
         "occupied_mean": "Mean number of occupied RBs",
