@@ -45,7 +45,7 @@ from wirelax.training.uplink_qos import (
     peak_schedule,
 )
 
-__all__ = ["PLANS", "Plan", "recipe"]
+__all__ = ["PLANS", "Plan", "planned", "recipe"]
 
 LAYERS = 3
 WARMUP = 0.05
@@ -90,7 +90,7 @@ class Plan:
     cap: float = 2000.0
     variant: str = "capped"
     penalty: Literal["step", "linear", "broken"] = "step"
-    scale: tuple[float, float] = (1.0, 200.0)
+    scale: tuple[float, float] = (1.0, 100.0)
     violation_gradient: float = 30.0
     multiplier: float | None = None
     long_factor: float = 1.0
@@ -104,7 +104,6 @@ class Plan:
     multiplier_width: int | None = None
 
 
-_LINEAR = {"penalty": "linear"}
 PLANS: dict[str, Plan] = {
     "prop-learn": Plan(),
     "unsorted": Plan(sort=False),
@@ -119,17 +118,17 @@ PLANS: dict[str, Plan] = {
 
 @dataclass(frozen=True)
 class _Effort:
-    """How long a preset trains."""
+    """How long a preset trains: steps, problems in a batch, steps between two looks at the metrics."""
 
     steps: int
     batch: int
     chunk: int
 
 
-EFFORTS = {
+_EFFORTS = {
     "smoke": _Effort(steps=20, batch=32, chunk=10),
     "quick": _Effort(steps=2000, batch=128, chunk=500),
-    "paper": _Effort(steps=10000, batch=256, chunk=500),
+    "paper": _Effort(steps=6000, batch=256, chunk=500),
 }
 
 
@@ -178,6 +177,7 @@ def recipe(system: UplinkQos, name: str) -> Recipe:
 
 
 def planned(system: UplinkQos, name: str, plan: Plan) -> Recipe:
+    """The recipe of any plan, under the name of one of `PLANS`."""
     users, rbs = system.config.num_users, system.config.num_rbs
     width = plan.width or (SMALL_WIDTH if users * rbs <= SMALL else WIDTH)
     network = UplinkDNN((width,) * LAYERS)
@@ -188,7 +188,7 @@ def planned(system: UplinkQos, name: str, plan: Plan) -> Recipe:
     trained = replace(spec, features=log_snr)
 
     def stages(preset: str, seed: int) -> list[Stage]:
-        effort = EFFORTS[preset]
+        effort = _EFFORTS[preset]
         loop = LoopConfig(
             steps=effort.steps,
             learning_rate=plan.learning_rate,
@@ -200,7 +200,8 @@ def planned(system: UplinkQos, name: str, plan: Plan) -> Recipe:
             checkpoint_every=effort.chunk,
             seed=seed,
         )
-        source = _regrouped(fresh_problems(system, effort.batch // REGROUPED), REGROUPED)
+        times = REGROUPED if users > 1 else 1
+        source = _regrouped(fresh_problems(system, effort.batch // times), times)
         if plan.sort:
             source = mapped(source, lambda problem, key: in_turn_order(problem))
         return [Stage(name="primal-dual", objective=lagrangian(trained, width, plan, loop), source=source, loop=loop)]
