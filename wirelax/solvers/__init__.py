@@ -35,9 +35,12 @@ from wirelax.solvers.uplink_qos import (
     grow,
     minimum_power,
     own_set_test,
+    rb_lower_bound,
     turn_order,
+    uplink_exhaustive,
     uplink_numerical,
     uplink_repair,
+    uplink_search,
     uplink_single,
 )
 
@@ -68,12 +71,15 @@ __all__ = [
     "paus",
     "power_candidates",
     "power_levels",
+    "rb_lower_bound",
     "search_with_assignments",
     "strongest_assignment",
     "swap_deltas",
     "swap_matching",
     "turn_order",
+    "uplink_exhaustive",
     "uplink_numerical",
     "uplink_repair",
+    "uplink_search",
     "uplink_single",
 ]

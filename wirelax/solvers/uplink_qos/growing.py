@@ -96,17 +96,19 @@ def _hold(ln_gain: Float[Array, "user rb"], owned: Bool[Array, "user rb"]) -> _H
     return _Held(jnp.take_along_axis(value, order, -1), order.astype(jnp.int32), count)
 
 
-def _take(state: _State, score: Float[Array, "user rb"], ln_gain: Float[Array, "user rb"]) -> tuple[_State, Array]:
-    """Every open user in order takes the free RB that it scores best; who got one."""
+def _take(
+    state: _State, takes: Bool[Array, " user"], score: Float[Array, "user rb"], ln_gain: Float[Array, "user rb"]
+) -> tuple[_State, Bool[Array, " user"]]:
+    """Every user that takes one, in order, takes the free RB that it scores best; who got one."""
 
     def turn(free: Array, user: tuple[Array, Array, Array]) -> tuple[Array, tuple[Array, Array, Array]]:
-        score, ln_gain, is_open = user
+        score, ln_gain, takes = user
         rb, best = _best_free(free, score)
-        got = is_open & (best > -jnp.inf)
+        got = takes & (best > -jnp.inf)
         here = got & (jnp.arange(len(free)) == rb)
         return free & ~here, (rb, jnp.where(here, ln_gain, 0.0).sum(), got)
 
-    free, (rb, value, got) = jax.lax.scan(turn, state.free, (score, ln_gain, state.open), unroll=min(4, len(score)))
+    free, (rb, value, got) = jax.lax.scan(turn, state.free, (score, ln_gain, takes), unroll=min(4, len(score)))
     held, slot = state.held, jnp.arange(len(state.free))
     place = ((held.ln_gain >= value[:, None]) & (slot < held.count[:, None])).sum(-1)[:, None]
 
@@ -190,26 +192,26 @@ def grow(
     else:
         owned = owned & (ln_gain > -jnp.inf)
         held, free = _hold(ln_gain, owned & to_serve[:, None]), ~owned.any(0)
-    start = jnp.ones((), bool)
-    state = _State(held, free, to_serve & wanted, ~to_serve, none, start, jnp.zeros((), jnp.int32))
+    # Sets that are held at the start are tested before anything is taken: round 0.
+    rounds = jnp.asarray(0 if owned is None else -1, jnp.int32)
+    state = _State(held, free, to_serve & wanted, ~to_serve, none, jnp.ones((), bool), rounds)
 
     def round_of(state: _State) -> _State:
-        taken, got = _take(state, score, ln_gain)
+        takes = state.open & (state.rounds >= 0)
+        taken, got = _take(state, takes, score, ln_gain)
         if owned is None:
             judged = _judge(taken, accept, got)
         else:
-            judged = _judge_prefixes(taken._replace(open=taken.open & got), accept)
+            judged = _judge_prefixes(taken._replace(open=taken.open & (got | ~takes)), accept)
         return judged._replace(rounds=state.rounds + 1)
 
-    if owned is not None:
-        state = _judge_prefixes(state, accept)
     state = jax.lax.while_loop(lambda state: state.open.any(), round_of, state)
     slot, count = jnp.arange(num_rbs), state.held.count[:, None]
     worst = has_short & (slot == count - 1) & ((count > 1) | ~has_long)
     short = jnp.where(state.served[:, None], state.short, worst)
     carried = jnp.where(slot < count, jnp.where(short, SHORT, LONG), NONE)
     service = jnp.zeros(none.shape, jnp.int32).at[jnp.arange(num_users)[:, None], state.held.rb].max(carried)
-    return Grown(service, state.served, state.proven, state.rounds)
+    return Grown(service, state.served, state.proven, jnp.maximum(state.rounds, 0))
 
 
 def decided(
