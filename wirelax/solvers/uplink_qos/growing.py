@@ -233,7 +233,8 @@ def decided(
     share = jax.vmap(two_level_power)(problem.snr, long, short, need)
     used = long | short
     even = used / jnp.maximum(used.sum(-1, keepdims=True), 1).astype(share.dtype)
-    share = jnp.where(grown.served[:, None], share, even)
+    # A set that does not suffice, by a test that is not exact, may want more for the short service than there is.
+    share = jnp.where(grown.served[:, None], share / jnp.maximum(share.sum(-1, keepdims=True), 1.0), even)
     ended = jnp.where(grown.served.all(), Status.CONVERGED, Status.INFEASIBLE)
     return evaluate(
         problem,

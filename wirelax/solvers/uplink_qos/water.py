@@ -111,4 +111,4 @@ def _raised(
 ) -> Float[Array, "rb"]:
     """Powers that fill the active RBs up to a level, both in nats over the best RB's inverse gain."""
     gap = jnp.where(active, jnp.minimum(depth - level, 0.0), 0.0)
-    return -jnp.exp(jnp.minimum(level - best, HIGHEST)) * jnp.expm1(gap)
+    return jnp.where(gap < 0, -jnp.exp(jnp.minimum(level - best, HIGHEST)) * jnp.expm1(gap), 0.0)
