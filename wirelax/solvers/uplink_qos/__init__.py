@@ -1,6 +1,6 @@
 """Uplink RBs and powers for long- and short-blocklength services: exact for one user, turns and search for many."""
 
-from wirelax.solvers.uplink_qos.exhaustive import uplink_exhaustive
+from wirelax.solvers.uplink_qos.exhaustive import MOST_RBS, uplink_exhaustive
 from wirelax.solvers.uplink_qos.growing import Grown, decided, grow, turn_order
 from wirelax.solvers.uplink_qos.numerical import CHUNK, uplink_numerical, uplink_repair, uplink_single
 from wirelax.solvers.uplink_qos.own_set import Tested, own_set_test
@@ -9,6 +9,7 @@ from wirelax.solvers.uplink_qos.water import minimum_power, two_level_power
 
 __all__ = [
     "CHUNK",
+    "MOST_RBS",
     "Grown",
     "Tested",
     "decided",
