@@ -227,9 +227,10 @@ def test_columns_of_the_table(small):
     assert np.isnan(list(nobody.values())).all()
 
 
-def test_learned_serves_a_size_that_it_never_saw(small):
-    drawn = sample_channels(small, 200, seed=77)
-    numerical, learned = (solve_batch(small, name, drawn).arrays for name in FAST[:2])
+def test_learned_serves_a_size_that_it_never_saw():
+    system = systems.get("uplink-qos", num_users=2, num_rbs=12)
+    drawn = sample_channels(system, 200, seed=77)
+    numerical, learned = (solve_batch(system, name, drawn).arrays for name in FAST[:2])
     assert learned["occupied"].mean() <= 1.02 * numerical["occupied"].mean()
     assert (learned["shortfall_long"] > 1e-5).mean() <= 2e-3
 
