@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -69,10 +70,10 @@ def acceptance_objective(spec: PolicySpec) -> Objective:
     """
     network = spec.network
 
-    def one(params: Array, problem: UplinkQosProblem, user: Array, key: PRNGKeyArray) -> tuple[Array, ...]:
+    def one(params: Any, problem: UplinkQosProblem, user: Array, key: PRNGKeyArray) -> tuple[Array, ...]:
         ln_gain, count = drawn_set(problem, user, key=key)
         own = set_of(problem, ln_gain, count)
-        outputs = network.apply(params, own)
+        outputs: Any = network.apply(params, own)
         excess, good = jax.vmap(lambda number: reached(problem, ln_gain, own, number))(1 + jnp.arange(MOST_SHORT))
         suffices = good[jnp.argmax(outputs["number"])]  # with the window that the network would take
         weight = jnp.where(suffices, 1.0, FALSE_ACCEPTANCE) * (FAR + jnp.exp(-jnp.abs(own.margin) / CLOSE))
