@@ -134,7 +134,7 @@ _EFFORTS = {
 
 def _smoothing(plan: Plan, steps: int) -> Smoothing:
     if plan.smoothing == "given":
-        indicator, winner = (optax.linear_schedule(*ends[:2], steps) for ends in (plan.indicator, plan.winner))
+        indicator, winner = (optax.linear_schedule(ends[0], ends[1], steps) for ends in (plan.indicator, plan.winner))
         return GivenSmoothing(indicator_sharpness=indicator, winner_sharpness=winner)
     first, peak, last = plan.indicator
     return AdaptiveSmoothing(
