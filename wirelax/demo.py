@@ -35,7 +35,7 @@ METHODS = (
     "equivariant+refine",
 )
 UPLINK = "uplink-qos"
-UPLINK_METHODS = ("numerical", "search", "learned", "learned+repair", "prop-learn", "prop-learn+repair")
+UPLINK_METHODS = ("numerical", "learned", "learned+repair", "prop-learn", "prop-learn+repair")
 COUNT = 300
 
 
@@ -88,10 +88,10 @@ def _uplink(directory: Path) -> list[Section]:
         for name in UPLINK_METHODS:
             say(f"solving {COUNT} {title} of {UPLINK}: {name}")
             results[name] = systems.solve_batch(system, name, channels, seed=2)
-        section = _section(system, f"{UPLINK}: {title}", results, directory, None)[1]
+        rows, section = _section(system, f"{UPLINK}: {title}", results, directory, None)
         folder = directory / UPLINK / title.split()[0]
         folder.mkdir(parents=True, exist_ok=True)
-        write_table(section.rows, folder, units=units_of(system))
+        write_table(rows, folder, units=units_of(system))
         sections.append(section)
     return sections
 
