@@ -74,8 +74,9 @@ def test_describe_tells_units_ranges_and_axes(run, name):
         assert field["description"] in text, field
         assert field["allowed"] in text, field
         assert field["default"] == getattr(system.config, field["name"])
-        for ending, unit in (("_dbm", "dBm"), ("_w", "W"), ("_hz", "Hz"), ("_m", "m"), ("_db", "dB")):
-            assert not field["name"].endswith(ending) or field["unit"] == unit, field
+        units = {"_dbm": "dBm", "_w": "W", "_per_hz": "dBm/Hz", "_hz": "Hz", "_m": "m", "_db": "dB", "_bps": "bps"}
+        ending = next((ending for ending in units if field["name"].endswith(ending)), None)
+        assert ending is None or field["unit"] == units[ending], field
 
 
 def test_describe_a_system_of_ones_own(link, run):

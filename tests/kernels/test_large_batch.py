@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from wirelax import kernels
-from wirelax.problems import make_energy_efficiency_problem, make_noma_problem
+from wirelax.problems import make_energy_efficiency_problem, make_noma_problem, make_uplink_qos_problem
 
 BATCH = 32_769
 
@@ -35,6 +35,9 @@ CASES = {
     "assigned_link_gain": lambda g, p: kernels.assigned_link_gain(*one_subchannel(g)),
     "assigned_sinr": lambda g, p: kernels.assigned_sinr(*one_subchannel(g), p[:, None], 0.1),
     "channel_dispersion": lambda g, p: jnp.sum(kernels.channel_dispersion(received_snr(g, p))),
+    "decoding_error_probability": lambda g, p: kernels.decoding_error_probability(
+        received_snr(g, p), p > 0.3, 20, 0.8 * jnp.sum(p > 0.3)
+    ),
     "energy_efficiency": energy_efficiency,
     "finite_blocklength_rate": lambda g, p: jnp.sum(
         kernels.finite_blocklength_rate(received_snr(g, p), 180, jnp.exp(-received_snr(g, p)))
@@ -45,6 +48,7 @@ CASES = {
     "link_sinr": lambda g, p: kernels.link_sinr(g, p, 0.1),
     "log_utility": lambda g, p: kernels.log_utility(received_snr(g, p), 1e-3),
     "ordered_sic_sinr": lambda g, p: kernels.ordered_sic_sinr(g[0], p, 0.1, 0.05),
+    "parallel_blocklength_rate": lambda g, p: kernels.parallel_blocklength_rate(received_snr(g, p), p > 0.3, 180, 1e-5),
     "rate": lambda g, p: jnp.sum(kernels.rate(received_snr(g, p))),
     "sic_order": lambda g, p: kernels.sic_order(g[0], p > 0.3),
     "sic_sinr": lambda g, p: kernels.sic_sinr(g[0], p, p > 0.3, 0.1, 0.05),
@@ -71,6 +75,13 @@ def of_noma(gain, power):
     return problem.utility({"assignment": problem.schedule, "power_w": power_w})
 
 
+def of_uplink_qos(gain, power):
+    problem = make_uplink_qos_problem(30 * gain, max_power_w=1.0)
+    service = jnp.broadcast_to(jnp.array([1, 2, 0]), (3, 3))
+    allocation = {"service": service, "power_w": jnp.where(service > 0, power[:, None] / 2, 0.0)}
+    return problem.utility(allocation), problem.violations(allocation), problem.decoding_error(allocation)
+
+
 @functools.cache
 def networks():
     rng = np.random.default_rng(0)
@@ -88,7 +99,7 @@ def test_jit_equals_eager(name):
     np.testing.assert_allclose(jax.jit(batched)(*networks()), batched(*networks()), 1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("judge", [of_energy_efficiency, of_noma])
+@pytest.mark.parametrize("judge", [of_energy_efficiency, of_noma, of_uplink_qos])
 def test_problems_jit_equals_eager(judge):
     batched = jax.vmap(judge)
     compiled, eager = jax.jit(batched)(*networks()), batched(*networks())

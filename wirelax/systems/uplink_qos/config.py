@@ -41,7 +41,7 @@ class UplinkQosConfig:
     max_angle_deg: float = bounded(
         90.0, "Largest angle of arrival off broadside, all equally likely; settled.", unit="deg", low=0.0, high=90.0
     )
-    noise_density_dbm_hz: float = bounded(-174.0, "Thermal noise.", unit="dBm/Hz", low=-250.0, high=0.0)
+    noise_density_dbm_per_hz: float = bounded(-174.0, "Thermal noise.", unit="dBm/Hz", low=-250.0, high=0.0)
     noise_figure_db: float = bounded(5.0, "Noise figure of the BS; settled.", unit="dB", low=0.0, high=60.0)
     interference_margin_db: float = bounded(
         3.0, "Interference of other cells over the noise; settled.", unit="dB", low=0.0, high=60.0

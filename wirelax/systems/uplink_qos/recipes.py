@@ -10,9 +10,9 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray
 
-from wirelax.policies import PolicySpec
+from wirelax.policies import PolicySpec, PolicyState
 from wirelax.policies.uplink_qos import (
     MultiplierDNN,
     UplinkDNN,
@@ -44,6 +44,7 @@ from wirelax.training.uplink_qos import (
     broken_part,
     peak_schedule,
 )
+from wirelax.types import FEASIBILITY_TOLERANCE
 
 __all__ = ["PLANS", "Plan", "planned", "recipe"]
 
@@ -53,6 +54,10 @@ WARMUP = 0.05
 SMALL = 64
 """Pairs of a user and an RB up to which the small network is enough."""
 SMALL_WIDTH, WIDTH = 96, 256
+SMALL_RATES: dict[str, float] = {}
+"""Learning rates of the small network, best of three on validation channels: ``python -m benchmarks.uplink_tuning``."""
+HELD_OUT, HELD_OUT_KEY = 512, 0x5EED
+"""Channels of the metrics while training, the same for every recipe and seed."""
 REGROUPED = 4
 """Groups of users that each user drawn is in: drawing channels takes a good part of a step."""
 
@@ -127,7 +132,7 @@ class _Effort:
 
 _EFFORTS = {
     "smoke": _Effort(steps=20, batch=32, chunk=10),
-    "quick": _Effort(steps=2000, batch=128, chunk=500),
+    "quick": _Effort(steps=1500, batch=128, chunk=100),
     "paper": _Effort(steps=6000, batch=256, chunk=500),
 }
 
@@ -173,7 +178,10 @@ def lagrangian(spec: PolicySpec, width: int, plan: Plan, loop: LoopConfig) -> Pr
 
 def recipe(system: UplinkQos, name: str) -> Recipe:
     """A policy of the uplink QoS system that can be trained."""
-    return planned(system, name, PLANS[name])
+    plan = PLANS[name]
+    if system.config.num_users * system.config.num_rbs <= SMALL:
+        plan = replace(plan, learning_rate=SMALL_RATES.get(name, plan.learning_rate))
+    return planned(system, name, plan)
 
 
 def planned(system: UplinkQos, name: str, plan: Plan) -> Recipe:
@@ -204,9 +212,31 @@ def planned(system: UplinkQos, name: str, plan: Plan) -> Recipe:
         source = _regrouped(fresh_problems(system, effort.batch // times), times)
         if plan.sort:
             source = mapped(source, lambda problem, key: in_turn_order(problem))
-        return [Stage(name="primal-dual", objective=lagrangian(trained, width, plan, loop), source=source, loop=loop)]
+        objective, evaluate = lagrangian(trained, width, plan, loop), _HeldOut(system, spec)
+        return [Stage(name="primal-dual", objective=objective, source=source, loop=loop, evaluate=evaluate)]
 
     return Recipe(name=name, summary=RECIPES[name].summary, spec=spec, stages=stages)
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    """Metrics of the policy as it decides, on channels that no step draws."""
+
+    system: UplinkQos
+    spec: PolicySpec
+
+    def __call__(self, policy: PolicyState, data: Any) -> dict[str, Array]:
+        """Mean occupied RBs and shares of users that miss a target."""
+        problems = fresh_problems(self.system, HELD_OUT).draw(data, jax.random.key(HELD_OUT_KEY))
+
+        def one(problem: UplinkQosProblem) -> tuple[Array, ...]:
+            allocation = self.spec.allocate(policy, problem)
+            long, short = problem.shortfalls(allocation)
+            missed = [(shortfall > FEASIBILITY_TOLERANCE).mean() for shortfall in (long, short)]
+            return (problem.occupied(allocation).astype(float), *missed)
+
+        names = ("occupied", "violation_long", "violation_short")
+        return {name: each.mean() for name, each in zip(names, jax.vmap(one)(problems), strict=True)}
 
 
 def _regrouped(source: Source, times: int) -> Source:

@@ -81,7 +81,7 @@ class UplinkQos(System):
     def noise_w(self) -> Float[Array, ""]:
         """Noise and interference of other cells in an RB, W."""
         config = self.config
-        level_dbm = config.noise_density_dbm_hz + linear_to_db(config.rb_bandwidth_hz)
+        level_dbm = config.noise_density_dbm_per_hz + linear_to_db(config.rb_bandwidth_hz)
         return dbm_to_watt(level_dbm + config.noise_figure_db + config.interference_margin_db)
 
     def sample(self, key: PRNGKeyArray) -> Channel:
