@@ -24,7 +24,7 @@ from wirelax.systems.train import train_policy
 from wirelax.systems.uplink_qos.paper import SMALL
 from wirelax.systems.uplink_qos.recipes import PLANS, planned
 
-RATES = (1e-3, 2e-3, 4e-3)
+RATES = (2e-3, 4e-3, 8e-3)
 MISSED = 20.0
 """RBs that a share of 1 of the users below a target stands for."""
 VALIDATION_SEED, VALIDATION_COUNT = 1001, 4000

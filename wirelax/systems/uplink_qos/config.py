@@ -36,7 +36,7 @@ class UplinkQosConfig:
     slot_s: float = bounded(0.5e-3, "Slot; an RB has bandwidth times slot channel uses.", unit="s", above=0.0)
     num_antennas: int = bounded(32, "Antennas of the BS, combined by maximum ratio; settled.", low=1, high=1024)
     distance_m: float = bounded(100.0, "From every user to the BS; settled.", unit="m", above=0.0)
-    num_paths: int = bounded(10, "Paths of the Saleh-Valenzuela channel.", low=1, high=1000)
+    num_paths: int = bounded(10, "Paths of the synthetic channel.", low=1, high=1000)
     max_delay_s: float = bounded(1e-6, "Largest delay of a path, all equally likely; settled.", unit="s", low=0.0)
     max_angle_deg: float = bounded(
         90.0, "Largest angle of arrival off broadside, all equally likely; settled.", unit="deg", low=0.0, high=90.0
@@ -48,7 +48,7 @@ class UplinkQosConfig:
     )
     penetration_db: float = bounded(
         20.0,
-        "Loss into buildings; settled. Of the Saleh-Valenzuela channel alone: Munich's users are outdoors.",
+        "Loss into buildings; settled. Of the synthetic channel alone: the users of Munich are outdoors.",
         unit="dB",
         low=0.0,
         high=100.0,
