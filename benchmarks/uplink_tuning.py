@@ -37,7 +37,8 @@ def score(row: dict[str, Any]) -> float:
 
 def trial(system: Any, name: str, rate: float, channels: Any) -> dict[str, Any]:
     """One training, judged."""
-    recipe = planned(system, name, replace(PLANS[name], learning_rate=rate))
+    plan = replace(PLANS[name], learning_rate=rate, multiplier_rate=rate)
+    recipe = planned(system, name, plan)
     with tempfile.TemporaryDirectory() as folder:
         policy = train_policy(system, recipe, directory=Path(folder) / "run", preset="quick", seed=100)
     result = solve_batch(system, trained_method(system, policy), channels)

@@ -69,3 +69,22 @@ def test_speeds_name_the_machine_of_their_file(root, tmp_path):
     assert "41,000 times faster" in filled
     assert "labels 20,000 channels in 2 s" in filled
     assert "bound" not in filled
+
+
+def test_a_study_is_shown_with_its_spreads(root, run, monkeypatch):
+    monkeypatch.setattr(readme, "machine_summary", lambda: MACHINE)
+    (root / "README.md").write_text(text("uplink-study"))
+    title = "Table I and figure 6: what adaptive smoothing and the penalty are worth"
+    row = {"method": "prop-learn", "scenario": title, "count": 2000, "seeds": 5, "occupied_mean": 6.5123}
+    row |= {"occupied_mean_std": 0.0213, "violation_long": 0.004, "violation_long_std": 0.001}
+    row |= {"violation_short": 0.0, "violation_fraction": None}
+    others = [{**row, "method": "elsewhere", "scenario": "Figure 4"}, {**row, "method": "numerical", "seeds": 1}]
+    (run / "table.json").write_text(json.dumps([row, *others]))
+    (run / readme.UPLINK_FIGURE).write_bytes(b"points")
+    readme.main(["--uplink-study", str(run)], root)
+    filled = (root / "README.md").read_text()
+    assert "2,000 channels, mean ± deviation over 5 seeds, A CPU, 2 cores" in filled
+    assert "6.51 ± 0.021" in filled
+    assert "0.004 ± 0.001" in filled
+    assert "elsewhere" not in filled
+    assert (root / "docs" / "figures" / "uplink_study.png").read_bytes() == b"points"

@@ -41,7 +41,7 @@ def drawn_set(
     ln_gain = jnp.log(jnp.maximum(problem.snr[user], 1e-12))
     slots = min(LARGEST_SET, problem.num_rbs)
     ln_gain = jax.lax.top_k(jnp.where(left, ln_gain, ln_gain - 100.0), slots)[0]  # taken RBs come last
-    sizes = jnp.arange(2, slots + 1)
+    sizes = jnp.arange(min(2, slots), slots + 1)
     margin = jax.vmap(lambda size: set_of(problem, ln_gain, size).margin)(sizes)
     return ln_gain, sizes[jax.random.categorical(size_key, -jnp.abs(margin) / CLOSE)]
 

@@ -54,7 +54,16 @@ WARMUP = 0.05
 SMALL = 64
 """Pairs of a user and an RB up to which the small network is enough."""
 SMALL_WIDTH, WIDTH = 96, 256
-SMALL_RATES: dict[str, float] = {}
+SMALL_RATES = {
+    "prop-learn": 2e-3,
+    "unsorted": 4e-3,
+    "fixed-parameter": 4e-3,
+    "annealing": 2e-3,
+    "default-constr": 2e-3,
+    "incr-require": 4e-3,
+    "fixed-multi-10": 8e-3,
+    "fixed-multi-100": 8e-3,
+}
 """Learning rates of the small network, best of three on validation channels: ``python -m benchmarks.uplink_tuning``."""
 HELD_OUT, HELD_OUT_KEY = 512, 0x5EED
 """Channels of the metrics while training, the same for every recipe and seed."""
@@ -180,7 +189,7 @@ def recipe(system: UplinkQos, name: str) -> Recipe:
     """A policy of the uplink QoS system that can be trained."""
     plan = PLANS[name]
     if system.config.num_users * system.config.num_rbs <= SMALL:
-        plan = replace(plan, learning_rate=SMALL_RATES.get(name, plan.learning_rate))
+        plan = replace(plan, learning_rate=SMALL_RATES[name], multiplier_rate=SMALL_RATES[name])
     return planned(system, name, plan)
 
 
