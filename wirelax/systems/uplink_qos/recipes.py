@@ -214,7 +214,7 @@ def planned(system: UplinkQos, name: str, plan: Plan) -> Recipe:
             warmup_steps=int(WARMUP * effort.steps),
             clip_norm=plan.clip_norm,
             chunk=effort.chunk,
-            checkpoint_every=effort.chunk,
+            checkpoint_every=5 * effort.chunk,
             seed=seed,
         )
         times = REGROUPED if users > 1 else 1
