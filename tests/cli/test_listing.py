@@ -74,7 +74,7 @@ def test_describe_tells_units_ranges_and_axes(run, name):
         assert field["description"] in text, field
         assert field["allowed"] in text, field
         assert field["default"] == getattr(system.config, field["name"])
-        units = {"_dbm": "dBm", "_w": "W", "_per_hz": "dBm/Hz", "_hz": "Hz", "_m": "m", "_db": "dB", "_bps": "bps"}
+        units = {"_dbm": "dBm", "_w": "W", "_per_hz": "dBm/Hz", "_hz": "Hz", "_m": "m", "_db": "dB", "_bps": "bit/s"}
         ending = next((ending for ending in units if field["name"].endswith(ending)), None)
         assert ending is None or field["unit"] == units[ending], field
 

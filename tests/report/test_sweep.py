@@ -91,3 +91,11 @@ def test_files_and_page(tmp_path):
     for part in ("wirelax sweep toy", "max power (dBm): 2 values", "maximise the sum rate", "Ratio to best: feasible"):
         assert part in text
     assert text.count("data:image/png") == 2
+
+
+def test_long_numbers_get_a_prefix():
+    assert sweep._axis_unit([2e6, 1e7], "bit/s") == (1e6, "Mbit/s")
+    assert sweep._axis_unit([2e6, 1e7], "W") == (1.0, "W")
+    assert sweep._axis_unit(["a", "b"], "Hz") == (1.0, "Hz")
+    assert sweep._axis_label("rate_long_bps", "bit/s", "Mbit/s") == "rate long (Mbit/s)"
+    assert sweep._axis_label("noise_dbm", "dBm") == "noise (dBm)"

@@ -18,6 +18,9 @@ from wirelax.report.table import write_table
 __all__ = ["sweep_figures", "sweep_rows", "sweep_series", "write_sweep"]
 
 _AS_ZERO = "utility_mean_infeasible_as_zero"
+_PREFIXED = ("bit/s", "Hz")
+"""Units whose numbers are long without a prefix."""
+_SUFFIXES = {"bit/s": "_bps"}
 
 
 def sweep_rows(
@@ -85,7 +88,8 @@ def sweep_figures(
     Returns:
         Figures by key: ``utility``, ``feasible`` where some result is infeasible, and the system's ``sweep_columns``.
     """
-    xlabel = _axis_label(field, unit)
+    xscale, xunit = _axis_unit([row[field] for row in rows], unit)
+    xlabel = _axis_label(field, unit, xunit)
     largest = max(abs(row[_AS_ZERO]) for row in rows)
     scale, prefixed = prefixed_unit(largest, system.utility_unit)
     quantity = system.utility_name.replace("_", " ")
@@ -96,7 +100,7 @@ def sweep_figures(
     items = {}
     for key, (column, divisor, ylabel) in shown.items():
         scale = "log" if column == "seconds_per_channel" else "linear"
-        figure = _figure(sweep_series(field, rows, column), divisor, xlabel, ylabel, scale)
+        figure = _figure(sweep_series(field, rows, column), (xscale, divisor), xlabel, ylabel, scale)
         about = f"{ylabel} against {xlabel}, {rows[0]['count']} channels a value."
         if key == "utility" and "feasible" in shown:
             about += " Infeasible channels count as 0."
@@ -146,21 +150,32 @@ def write_sweep(
     return write_report(directory / "report.html", title, [section], machine_summary(), about)
 
 
-def _axis_label(field: str, unit: str) -> str:
-    """``noise_dbm`` in dBm is "noise (dBm)"."""
-    name = field.removesuffix(f"_{unit.lower()}").replace("_", " ")
-    return f"{name} ({unit})" if unit else name
+def _axis_unit(values: Sequence[Any], unit: str) -> tuple[float, str]:
+    """What numbers on an axis are divided by, and the unit that they have then: megabits, say."""
+    if unit not in _PREFIXED or any(isinstance(value, str) for value in values):
+        return 1.0, unit
+    return prefixed_unit(max(abs(value) for value in values), unit)
+
+
+def _axis_label(field: str, unit: str, shown: str | None = None) -> str:
+    """``noise_dbm`` in dBm is "noise (dBm)"; the unit may be shown with a prefix."""
+    name = field.removesuffix(_SUFFIXES.get(unit, f"_{unit.lower()}")).replace("_", " ")
+    return f"{name} ({shown or unit})" if unit else name
 
 
 def _figure(
-    series: Mapping[str, tuple[list[Any], list[float]]], divisor: float, xlabel: str, ylabel: str, yscale: Any
+    series: Mapping[str, tuple[list[Any], list[float]]],
+    divisors: tuple[float, float],
+    xlabel: str,
+    ylabel: str,
+    yscale: Any,
 ) -> Any:
     """Lines over numbers, on a logarithmic axis if they span much of one, or over names at equal distances."""
     values = list(dict.fromkeys(value for line in series.values() for value in line[0]))
     named = any(isinstance(value, str) for value in values)
     place = {value: number for number, value in enumerate(values)} if named else {value: value for value in values}
     lines = {
-        name: (np.array([place[value] for value in x], float), np.asarray(y) / divisor)
+        name: (np.array([place[value] for value in x], float) / divisors[0], np.asarray(y) / divisors[1])
         for name, (x, y) in series.items()
     }
     wide = not named and min(values) > 0 and max(values) >= 100 * min(values)

@@ -25,10 +25,10 @@ class UplinkQosConfig:
     num_users: int = bounded(4, "Users, K.", low=1, high=256)
     num_rbs: int = bounded(24, "Resource blocks, F.", low=1, high=512)
     rate_long_bps: float = bounded(
-        3e6, "R_L, target of every user's long-blocklength service; 0 for none; settled.", unit="bps", low=0.0
+        3e6, "R_L, target of every user's long-blocklength service; 0 for none; settled.", unit="bit/s", low=0.0
     )
     rate_short_bps: float = bounded(
-        512e3, "R_S, target of every user's short-blocklength service; 0 for none; settled.", unit="bps", low=0.0
+        512e3, "R_S, target of every user's short-blocklength service; 0 for none; settled.", unit="bit/s", low=0.0
     )
     error_probability: float = bounded(1e-5, "Error probability of decoding the short service.", above=0.0, high=0.49)
     max_power_w: float = bounded(0.19952623149688797, "Power budget of a user, 23 dBm.", unit="W", above=0.0)
