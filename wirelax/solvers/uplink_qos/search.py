@@ -69,7 +69,7 @@ def uplink_search(problem: UplinkQosProblem, *, key: PRNGKeyArray, starts: int =
     else:
         best, exact = grow(still, accept), False
         if starts > 1 and still.num_users > 1:
-            wanted = _count(best) > bound
+            wanted = (_count(best) > bound) & (bound <= still.num_rbs)  # beyond, nothing serves all users
             others = jax.vmap(lambda key: _start(still, wanted, key))(jax.random.split(key, starts - 1))
             best = _best_of(best, others)
     served = best.served.all()
