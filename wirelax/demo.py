@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,8 @@ def _uplink(directory: Path) -> list[Section]:
         folder = directory / UPLINK / title.split()[0]
         folder.mkdir(parents=True, exist_ok=True)
         write_table(rows, folder, units=units_of(system))
-        sections.append(section)
+        task = " ".join([system.objective, *system.constraints.values()])
+        sections.append(replace(section, text=[task, *section.text]))
     return sections
 
 
