@@ -5,6 +5,7 @@ Gains are linear power ratios with the axes (resource, receiver, transmitter); a
 
 from wirelax.channels.arrays import mrc_gain, saleh_valenzuela, ula_response
 from wirelax.channels.blockage import line_of_sight
+from wirelax.channels.city import CityLayout, city_gain, macro_sites, outdoor_users, sample_city
 from wirelax.channels.fading import complex_normal, rayleigh, rician
 from wirelax.channels.hetnet import hetnet_sites, sample_hetnet, vary_path_gain
 from wirelax.channels.munich import (
@@ -18,6 +19,8 @@ from wirelax.channels.munich_samples import (
     MunichHetnetCandidates,
     munich_bs_candidates,
     munich_hetnet_candidates,
+    munich_positions,
+    munich_stations,
     munich_uplink_candidates,
     sample_munich_bs,
     sample_munich_hetnet,
@@ -30,6 +33,8 @@ from wirelax.channels.path_loss import (
     PATH_LOSS_MODELS,
     PICO_LOS,
     PICO_NLOS,
+    PUBLISHED_LOS,
+    PUBLISHED_NLOS,
     URBAN,
     PathLossModel,
     log_distance_path_loss_db,
@@ -52,12 +57,16 @@ __all__ = [
     "PATH_LOSS_MODELS",
     "PICO_LOS",
     "PICO_NLOS",
+    "PUBLISHED_LOS",
+    "PUBLISHED_NLOS",
     "URBAN",
+    "CityLayout",
     "MunichBsCandidates",
     "MunichHetnetCandidates",
     "MunichRadiomap",
     "MunichWideband",
     "PathLossModel",
+    "city_gain",
     "complex_normal",
     "equilateral_triangle",
     "hetnet_sites",
@@ -66,15 +75,20 @@ __all__ = [
     "load_munich_radiomap",
     "load_munich_wideband",
     "log_distance_path_loss_db",
+    "macro_sites",
     "mrc_gain",
     "munich_bs_candidates",
     "munich_hetnet_candidates",
+    "munich_positions",
+    "munich_stations",
     "munich_uplink_candidates",
+    "outdoor_users",
     "pairwise_distance",
     "path_gain",
     "rayleigh",
     "rician",
     "saleh_valenzuela",
+    "sample_city",
     "sample_hetnet",
     "sample_munich_bs",
     "sample_munich_hetnet",

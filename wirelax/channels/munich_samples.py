@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from wirelax.channels.munich import load_munich_wideband
 
@@ -16,6 +16,8 @@ __all__ = [
     "MunichHetnetCandidates",
     "munich_bs_candidates",
     "munich_hetnet_candidates",
+    "munich_positions",
+    "munich_stations",
     "munich_uplink_candidates",
     "sample_munich_bs",
     "sample_munich_hetnet",
@@ -185,8 +187,36 @@ def sample_munich_radiomap(
     Raises:
         ValueError: more UEs wanted than the map has positions, or fewer than one.
     """
-    _require_size("num_ues", num_ues, gain.shape[0])
-    return jnp.asarray(gain)[jnp.sort(_distinct(gain.shape[0], num_ues, key=key))]
+    return jnp.asarray(gain)[munich_positions(gain.shape[0], num_ues, key=key)]
+
+
+def munich_positions(num_positions: int, num_ues: int, *, key: PRNGKeyArray) -> Int[Array, "ues"]:
+    """The positions that `sample_munich_radiomap` draws with this key, by their rows in the map.
+
+    Raises:
+        ValueError: more UEs wanted than the map has positions, or fewer than one.
+    """
+    _require_size("num_ues", num_ues, num_positions)
+    return jnp.sort(_distinct(num_positions, num_ues, key=key))
+
+
+def munich_stations(is_macro: Bool[np.ndarray, "bs"], num_bss: int, *, key: PRNGKeyArray) -> Int[Array, "num_bss"]:
+    """All macros of a radio map and a uniform draw of its small BSs, `num_bss` in all, in the order of the map.
+
+    Args:
+        is_macro: the field of `load_munich_radiomap`; the macros come first.
+        num_bss: BSs wanted (static).
+        key: random key.
+
+    Raises:
+        ValueError: more BSs wanted than there are, or fewer than the macros.
+    """
+    macros, small = int(is_macro.sum()), int((~is_macro).sum())
+    if not macros <= num_bss <= macros + small:
+        raise ValueError(f"num_bss must be between {macros} and {macros + small} on this map, got {num_bss}")
+    if num_bss == macros:
+        return jnp.arange(macros)
+    return jnp.concatenate([jnp.arange(macros), macros + jnp.sort(_distinct(small, num_bss - macros, key=key))])
 
 
 def _require_size(name: str, value: int, most: int) -> None:

@@ -21,6 +21,8 @@ __all__ = [
     "PATH_LOSS_MODELS",
     "PICO_LOS",
     "PICO_NLOS",
+    "PUBLISHED_LOS",
+    "PUBLISHED_NLOS",
     "URBAN",
     "PathLossModel",
     "log_distance_path_loss_db",
@@ -111,7 +113,23 @@ URBAN = PathLossModel(
 )
 """Urban cell: 35.3 + 37.6 log10(d), d in metres, i.e. 148.1 + 37.6 log10(R) with R in km."""
 
+PUBLISHED_LOS = PathLossModel(
+    name="published-los",
+    intercept_db=135.78,
+    slope_db_per_decade=41.8,
+    source="code of Zhang et al. (HBGNN): 10.38 + 20 * 2.09 log10(d), d in m, brought to km",
+)
+"""Line of sight as in the published code of Zhang et al. (HBGNN), 94.0 dB at 100 m; the constants are for km."""
+
+PUBLISHED_NLOS = PathLossModel(
+    name="published-nlos",
+    intercept_db=239.54,
+    slope_db_per_decade=75.0,
+    source="code of Zhang et al. (HBGNN): 14.54 + 20 * 3.75 log10(d), d in m, brought to km",
+)
+"""No line of sight as in the published code of Zhang et al. (HBGNN), 164.5 dB at 100 m."""
+
 PATH_LOSS_MODELS: Mapping[str, PathLossModel] = MappingProxyType(
-    {model.name: model for model in (MACRO_NLOS, MICRO, PICO_LOS, PICO_NLOS, URBAN)}
+    {model.name: model for model in (MACRO_NLOS, MICRO, PICO_LOS, PICO_NLOS, PUBLISHED_LOS, PUBLISHED_NLOS, URBAN)}
 )
 """The models above by name, read-only."""

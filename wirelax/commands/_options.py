@@ -136,6 +136,8 @@ def warn_of_levels(system: System, channels: Mapping[str, np.ndarray], median_sn
                 f"are above {spec.at_most:g}: more would arrive than was sent; store linear power gains, 10 ** "
                 "(-loss_db / 10), not dB"
             )
+    for remark in system.remarks(channels):
+        say(f"wirelax: {remark}")
     low, high = PLAUSIBLE_SNR_DB
     if median_snr_db is None or low <= median_snr_db <= high:
         return

@@ -4,6 +4,15 @@ Pure, un-jitted functions of one instance. Batch with ``jax.vmap``, speed with `
 ``jax.grad``; everything is right in float32 and in float64.
 """
 
+from wirelax.kernels.association import (
+    activity,
+    associated_rates,
+    associated_sinr,
+    association_load,
+    association_mask,
+    jain_index,
+    relaxed_association_rates,
+)
 from wirelax.kernels.blocklength import (
     channel_dispersion,
     decoding_error_probability,
@@ -20,21 +29,28 @@ from wirelax.kernels.utility import log_utility, sum_utility, weighted_sum_utili
 
 __all__ = [
     "InterferenceGain",
+    "activity",
     "all_pairs_sinr",
     "assigned_link_gain",
     "assigned_sinr",
+    "associated_rates",
+    "associated_sinr",
+    "association_load",
+    "association_mask",
     "channel_dispersion",
     "decoding_error_probability",
     "energy_efficiency",
     "finite_blocklength_rate",
     "interference",
     "inverse_q",
+    "jain_index",
     "link_powers",
     "link_sinr",
     "log_utility",
     "ordered_sic_sinr",
     "parallel_blocklength_rate",
     "rate",
+    "relaxed_association_rates",
     "sic_order",
     "sic_sinr",
     "spectral_efficiency",

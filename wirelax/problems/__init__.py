@@ -1,5 +1,12 @@
 """Optimisation problems as data: registered dataclasses that know their utility and their constraints."""
 
+from wirelax.problems.association import (
+    NO_BS,
+    STARVED,
+    AssociationProblem,
+    AssociationUtility,
+    make_association_problem,
+)
 from wirelax.problems.base import Problem, evaluate, is_feasible
 from wirelax.problems.energy_efficiency import (
     EnergyEfficiencyProblem,
@@ -20,7 +27,11 @@ from wirelax.problems.uplink_qos import LONG, NONE, SHORT, UplinkQosProblem, mak
 __all__ = [
     "LONG",
     "NONE",
+    "NO_BS",
     "SHORT",
+    "STARVED",
+    "AssociationProblem",
+    "AssociationUtility",
     "EnergyEfficiencyProblem",
     "NomaProblem",
     "Problem",
@@ -31,6 +42,7 @@ __all__ = [
     "evaluate",
     "greedy_schedule",
     "is_feasible",
+    "make_association_problem",
     "make_energy_efficiency_problem",
     "make_noma_problem",
     "make_uplink_qos_problem",

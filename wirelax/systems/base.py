@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import importlib
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -178,6 +178,10 @@ class System:
         if changed and hasattr(self.config, "scenario"):  # another scenario may have no such sizes
             changed["scenario"] = type(self).config.scenario
         return type(self)(self.config, **changed) if changed else self
+
+    def remarks(self, channels: Mapping[str, Any]) -> Sequence[str]:
+        """Sentences on channels (leading batch axis) that a user should know of, beside results of any method."""
+        return []
 
     def table_columns(self, utility: Any, best: Any, arrays: Mapping[str, Any]) -> Mapping[str, float]:
         """Columns of this system in a comparison.

@@ -29,6 +29,7 @@ _SHIPPED = {
     "hetnet-ee": ("wirelax.systems.hetnet_ee", "HetNetEE"),
     "noma": ("wirelax.systems.noma", "Noma"),
     "uplink-qos": ("wirelax.systems.uplink_qos", "UplinkQos"),
+    "hudn": ("wirelax.systems.hudn", "Hudn"),
 }
 """Name -> package, whose module ``catalogue`` lists what there is, and the class in its module ``system``."""
 _registered: dict[str, Callable[..., Any]] = {}

@@ -1,0 +1,1 @@
+"""User association and power in a heterogeneous ultra-dense network."""

@@ -1,0 +1,29 @@
+"""What the ultra-dense network offers, in one line each. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from wirelax.systems.catalogue import Entry
+
+__all__ = ["METHODS", "RECIPES", "SUMMARY"]
+
+SUMMARY = "user association and BS powers in a heterogeneous ultra-dense network"
+
+_METHOD = "wirelax.systems.hudn.methods:method"
+METHODS = {
+    "maramp": Entry("each UE at the BS of its highest rate, all BSs at full power", _METHOD),
+    "maramp+silent": Entry("maramp, BSs without UEs silent", _METHOD),
+    "maramp+polish": Entry("maramp, then powers and single moves of UEs in turns", _METHOD),
+    "msuamp": Entry("the association of the highest sum of log rates at full power, by its dual", _METHOD),
+    "msuamp+silent": Entry("msuamp, BSs without UEs silent", _METHOD),
+    "msuapc": Entry("msuamp, then powers that raise the sum of log rates", _METHOD),
+    "uamwser": Entry("the association of the highest sum rate at full power, as a sum of ratios", _METHOD),
+    "uamwser+silent": Entry("uamwser, BSs without UEs silent", _METHOD),
+    "juapcmwser": Entry("uamwser and a power update in turns", _METHOD),
+    "juapcmwser+polish": Entry("juapcmwser, then powers and single moves of UEs in turns", _METHOD),
+    "uamwser-published": Entry("uamwser with the faults of the published code", _METHOD),
+    "juapcmwser-published": Entry("juapcmwser with the faults of the published code", _METHOD),
+    "local-search": Entry("single moves of UEs and powers from several starts", _METHOD),
+    "direct": Entry("gradient ascent on a relaxed association and powers from several starts", _METHOD),
+}
+
+RECIPES: dict[str, Entry] = {}
