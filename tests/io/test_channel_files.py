@@ -9,8 +9,8 @@ from wirelax.io import ChannelFileError, check_counts, read_channels, write_arra
 GAIN = np.random.default_rng(0).exponential(size=(6, 2, 2, 1)).astype(np.float32)
 
 
-def declare(name, axes, kind="gain", required=True):
-    return SimpleNamespace(name=name, axes=axes, kind=kind, required=required)
+def declare(name, axes, kind="gain", required=True, in_db=""):
+    return SimpleNamespace(name=name, axes=axes, kind=kind, required=required, in_db=in_db)
 
 
 DECLARED = [
@@ -81,3 +81,44 @@ def test_complex_amplitudes_of_old_matlab_files(tmp_path):
     scipy.io.savemat(path, {"gain": np.sqrt(GAIN) * np.exp(0.3j)})
     with pytest.raises(ChannelFileError, match=r"a\.mat: array 'gain' is complex; .* store abs\(h\)\*\*2"):
         read_channels(path, DECLARED)
+
+
+IN_DB = [declare("gain", ("UE", "BS"), in_db="path_gain_db")]
+
+
+@pytest.mark.parametrize("suffix", ["npz", "h5", "mat"])
+def test_gains_in_db_become_linear_and_minus_infinity_zero(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    write_arrays(path, {"path_gain_db": np.array([[[-100.0, -np.inf, 0.0], [-137.5, 10.0, -90.0]]])})
+    found = read_channels(path, IN_DB)
+    wanted = [[[1e-10, 0.0, 1.0], [10**-13.75, 10.0, 1e-9]]]
+    np.testing.assert_allclose(found.arrays["gain"], wanted, rtol=1e-6)
+    assert found.reading.startswith("gain [batch=1, UE=2, BS=3]")
+
+
+@pytest.mark.parametrize(
+    ("level", "says"),
+    [
+        (np.nan, r"array 'path_gain_db' at index \[1, 0\] is nan, which is no level in dB; -inf means out of reach"),
+        (np.inf, r"array 'path_gain_db' at index \[1, 0\] is inf, which is no level"),
+        (-400.0, r"array 'gain' at index \[1, 0\] is 1e-40, which is positive but vanishes in float32"),
+        (-90j, "array 'path_gain_db' is complex; levels in dB are real"),
+    ],
+)
+def test_levels_that_are_none(tmp_path, level, says):
+    path = tmp_path / "a.npz"
+    write_arrays(path, {"path_gain_db": np.array([[-80.0], [level]])})
+    with pytest.raises(ChannelFileError, match=says):
+        read_channels(path, IN_DB)
+
+
+def test_gains_are_given_one_way(tmp_path):
+    path = tmp_path / "a.npz"
+    write_arrays(path, {"gain": np.ones((2, 3)), "path_gain_db": np.zeros((2, 3))})
+    with pytest.raises(ChannelFileError, match="holds both 'gain' and 'path_gain_db'; keep one of them"):
+        read_channels(path, IN_DB)
+    write_arrays(path, {"path_loss": np.zeros((2, 3))}, overwrite=True)
+    with pytest.raises(
+        ChannelFileError, match=r"has no array 'gain', it holds: path_loss.*\(or 'path_gain_db', in dB\)"
+    ):
+        read_channels(path, IN_DB)

@@ -54,6 +54,7 @@ def description(name: str) -> dict[str, Any]:
             "name": spec.name,
             "axes": ["batch", *spec.axes],
             "required": spec.required,
+            "in_db": spec.in_db,
             "kind": spec.kind,
             "description": spec.description,
         }
@@ -88,7 +89,8 @@ def describe(options: argparse.Namespace) -> int:
     print("\nchannel arrays (.npz, .h5, .mat; the batch axis may be missing for one instance)")
     for array in found["arrays"]:
         optional = "" if array["required"] else "optional. "
-        _entry(f"  {array['name']} [{', '.join(array['axes'])}]", optional + array["description"])
+        instead = f" Or {array['in_db']}, the same in dB, -inf for 0." if array["in_db"] else ""
+        _entry(f"  {array['name']} [{', '.join(array['axes'])}]", optional + array["description"] + instead)
     print("\nconfiguration fields (--set FIELD=VALUE)")
     for field in found["fields"]:
         default = field["default"]

@@ -10,7 +10,7 @@ from wirelax.io.atomic import ARRAY_SUFFIXES, atomic_path, check_new_folder, che
 from wirelax.io.axes import place_axes
 from wirelax.io.channel_files import ArrayDeclaration, ChannelFile, check_counts, read_channels
 from wirelax.io.checkpoints import Checkpoints, MetricsLog
-from wirelax.io.checks import check_flag, check_gain
+from wirelax.io.checks import check_flag, check_gain, gain_of_level
 from wirelax.io.errors import (
     ChannelFileError,
     ChannelFileNotFoundError,
@@ -50,6 +50,7 @@ __all__ = [
     "check_new_folder",
     "check_writable",
     "claim_run",
+    "gain_of_level",
     "load_labels",
     "load_policy",
     "load_shipped",

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from wirelax.io.arrays import read_stored
 from wirelax.io.axes import readings
-from wirelax.io.checks import check_flag, check_gain
+from wirelax.io.checks import check_flag, check_gain, gain_of_level
 from wirelax.io.errors import ChannelFileError
 from wirelax.io.stored import StoredArray
 
@@ -41,6 +41,11 @@ class ArrayDeclaration(Protocol):
     @property
     def kind(self) -> Literal["gain", "weight", "flag"]:
         """Linear power gains, other numbers of at least 0, or true and false."""
+        ...
+
+    @property
+    def in_db(self) -> str:
+        """The name under which a file may hold the same gains in dB instead; empty for none."""
         ...
 
 
@@ -78,8 +83,7 @@ def read_channels(
     Raises:
         ChannelFileError: as `read_stored`, `check_gain` and `check_flag`, or numbers of instances that differ.
     """
-    required = [item.name for item in declarations if item.required]
-    stored = read_stored(path, required, [item.name for item in declarations if not item.required])
+    stored = _stored(path, declarations)
     known = dict(sizes or {})
     checked: dict[str, np.ndarray] = {}
     there = [item for item in declarations if item.name in stored]
@@ -94,6 +98,26 @@ def read_channels(
     arrays = {item.name: checked[item.name] for item in there}
     check_counts(arrays, path)
     return ChannelFile(arrays=arrays, reading="; ".join(_reading(item, arrays, stored) for item in there))
+
+
+def _stored(path: str | os.PathLike[str], declarations: Sequence[ArrayDeclaration]) -> dict[str, StoredArray]:
+    """The arrays that there are by the names declared; those in dB made linear."""
+    either = [item for item in declarations if item.in_db]
+    required = [item.name for item in declarations if item.required and not item.in_db]
+    optional = [item.name for item in declarations if not item.required and not item.in_db]
+    found = read_stored(path, required, [*optional, *(name for item in either for name in (item.name, item.in_db))])
+    for item in either:
+        level = found.pop(item.in_db, None)
+        if level is not None and item.name in found:
+            raise ChannelFileError(f"{path} holds both {item.name!r} and {item.in_db!r}; keep one of them")
+        if level is not None:
+            found[item.name] = StoredArray(gain_of_level(item.in_db, level.values, path), level.axes)
+        elif item.required and item.name not in found:
+            try:
+                read_stored(path, [item.name])
+            except ChannelFileError as error:
+                raise ChannelFileError(f"{error} (or {item.in_db!r}, in dB)") from None
+    return found
 
 
 def check_counts(arrays: Mapping[str, np.ndarray], file: str | os.PathLike[str] | None = None) -> int:

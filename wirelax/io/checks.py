@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 from wirelax.io.axes import place_axes
 from wirelax.io.errors import ChannelFileError
 
-__all__ = ["check_flag", "check_gain"]
+__all__ = ["check_flag", "check_gain", "gain_of_level"]
 
 Kind = Literal["gain", "weight"]
 Sizes = Mapping[str, int | None]
@@ -64,6 +64,30 @@ def check_gain(
     shape = place_axes(array.shape, axes, sizes, from_matlab=from_matlab, subject=subject)
     _check_values(subject, array, np.dtype(dtype), kind)
     return np.ascontiguousarray(array, dtype=dtype).reshape(shape)
+
+
+def gain_of_level(name: str, level_db: Any, file: str | os.PathLike[str] | None = None) -> Float[np.ndarray, "..."]:
+    """Linear power gains of path gains in dB, -inf giving 0; check the result with `check_gain`.
+
+    Args:
+        name: name of the array, for messages.
+        level_db: the array, of any integer or real floating type but float16.
+        file: where it came from, for messages.
+
+    Raises:
+        ChannelFileError: complex, half-precision or non-numeric type, or a value that is NaN or +inf.
+    """
+    import jax
+
+    from wirelax.units import db_to_linear
+
+    array, subject = np.asarray(level_db), _subject(name, file)
+    if array.dtype.kind == "c":
+        raise ChannelFileError(f"{subject} is complex; levels in dB are real, 20 * log10(abs(h))")
+    _check_type(subject, array, "gain")
+    _raise_first(subject, array, np.isnan(array) | (array == np.inf), "is no level in dB; -inf means out of reach")
+    with jax.enable_x64(True):
+        return np.asarray(db_to_linear(array))
 
 
 def check_flag(

@@ -38,6 +38,7 @@ class ArraySpec:
         kind: "gain", linear power gains; "weight", other numbers of at least 0; "flag", true or false.
         sizes: axis -> the configuration field that is its length, where one is.
         at_most: values above this are possible, but speak for a wrong unit, and are warned of.
+        in_db: name under which files may hold the same gains in dB instead, -inf for 0; empty for none.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ArraySpec:
     kind: Literal["gain", "weight", "flag"] = "gain"
     sizes: Mapping[str, str] = field(default_factory=dict)
     at_most: float = math.inf
+    in_db: str = ""
 
 
 class System:

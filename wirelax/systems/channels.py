@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from wirelax.errors import InputError, unknown_name
-from wirelax.io import check_counts, check_flag, check_gain, read_channels
+from wirelax.io import check_counts, check_flag, check_gain, gain_of_level, read_channels
 from wirelax.systems.base import System
 
 __all__ = ["check_channels", "load_channels"]
@@ -49,9 +49,15 @@ def check_channels(system: System, channels: Mapping[str, Any]) -> tuple[System,
         InputError: an array is missing or wrong; the message names it, the index and the remedy.
     """
     specs = {spec.name: spec for spec in system.arrays}
+    known = [*specs, *(spec.in_db for spec in system.arrays if spec.in_db)]
     for name in channels:  # others than the system's are ignored, but a slip of the pen is not
-        if name not in specs and get_close_matches(name, specs, 1):
-            raise unknown_name("array", name, specs, " in the channels")
+        if name not in known and get_close_matches(name, known, 1):
+            raise unknown_name("array", name, known, " in the channels")
+    for spec in system.arrays:
+        if spec.in_db in channels and spec.name in channels:
+            raise InputError(f"the channels hold both {spec.name!r} and {spec.in_db!r}; keep one of them")
+        if spec.in_db in channels:
+            channels = {**channels, spec.name: gain_of_level(spec.in_db, channels[spec.in_db])}
     missing = [spec.name for spec in system.arrays if spec.required and spec.name not in channels]
     if missing:
         held = ", ".join(map(repr, channels)) or "nothing"

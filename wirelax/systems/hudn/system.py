@@ -61,6 +61,7 @@ class Hudn(System):
             "gain",
             ("UE", "BS"),
             "Linear power gain, 0 where the BS does not reach the UE.",
+            in_db="path_gain_db",
             sizes={"UE": "num_ues", "BS": "num_bss"},
             at_most=1.0,
         ),
