@@ -6,6 +6,7 @@ here touches pyplot or the user's settings. Matplotlib is imported when a figure
 
 from __future__ import annotations
 
+from wirelax.report._association_map import association_map
 from wirelax.report._bars import bars
 from wirelax.report._cdf import cdf
 from wirelax.report._lines import learning_curves, lines
@@ -14,4 +15,15 @@ from wirelax.report._points import points
 from wirelax.report._scatter import speed_quality
 from wirelax.report._style import save, to_png
 
-__all__ = ["bars", "cdf", "learning_curves", "lines", "points", "save", "scatter_map", "speed_quality", "to_png"]
+__all__ = [
+    "association_map",
+    "bars",
+    "cdf",
+    "learning_curves",
+    "lines",
+    "points",
+    "save",
+    "scatter_map",
+    "speed_quality",
+    "to_png",
+]
