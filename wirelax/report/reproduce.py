@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
+
 from wirelax.io import RunFolder, load_policy
 from wirelax.policies import Policy
 from wirelax.report import figures
@@ -21,7 +24,7 @@ from wirelax.report.table import write_table
 from wirelax.systems import get
 from wirelax.systems.config import unit_of_field
 from wirelax.systems.policies import trained_method
-from wirelax.systems.run import BatchResult, sample_channels, solve_batch
+from wirelax.systems.run import BatchResult, make_problems, sample_channels, solve_batch
 from wirelax.systems.train import train_policy
 
 __all__ = ["reproduce"]
@@ -111,7 +114,8 @@ def reproduce(
     trained = {TRAINED + name: run.train(system, name, directory) for name in plan.train}
     rows: list[Row] = []
     sections: list[Section] = []
-    parts = [lambda t=title, o=overrides: _scenario(run, t, o, trained) for title, overrides in plan.scenarios.items()]
+    parts: list[Any] = [lambda: _networks(run)] if plan.networks else []
+    parts += [lambda t=title, o=overrides: _scenario(run, t, o, trained) for title, overrides in plan.scenarios.items()]
     parts += [lambda c=curves: ([], _curves(run, c)) for curves in plan.curves]
     parts += [lambda s=sweep: _sweep(run, s) for sweep in plan.sweeps]
     parts += [lambda s=study: _study(run, s) for study in plan.studies]
@@ -138,12 +142,14 @@ def _scenario(
     channels = sample_channels(scene, plan.count, run.seed + 1)
     run.say(title)
     results = run.solve(scene, [*plan.methods, *trained], trained, channels, run.seed + 2)
-    rows = [{"method": row["method"], "scenario": title, **row} for row in comparison_rows(scene, results)]
+    found = comparison_rows(scene, results)
+    rows = [{"method": row["method"], "scenario": title, **row, **_relative(plan, row, found)} for row in found]
     items: list[FigureItem] = []
     stem, order = _slug(title), run.order
     whole = comparison_figures(
         scene, results, run.directory, stem=f"{stem}_", order=order, only=("speed_quality", "time")
     )
+    items += _map(scene, channels, results, run.directory / f"{stem}_map")
     items += whole.values()
     for number, (group, methods) in enumerate(plan.groups.items(), 1):
         found = comparison_figures(
@@ -153,13 +159,57 @@ def _scenario(
             stem=f"{stem}_{number}_",
             methods=methods,
             order=order,
-            only=("utility_cdf", "error_cdf"),
+            only=("utility_cdf", "error_cdf", *([METRICS] if plan.metric_cdfs else [])),
         )
         items += [FigureItem(item.image, f"{group}. {item.caption}", item.alt) for item in found.values()]
     first = title == next(iter(plan.scenarios))
     text = [f"{plan.count} {title}.", *((RATIO_DEFINITION, *plan.notes) if first else ())]
     text += [_beside_paper(figure, rows) for figure in plan.paper] if first else []
     return rows, Section(title=title, text=text, rows=rows, figures=items, units=units_of(scene))
+
+
+def _relative(plan: Any, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Row:
+    """Columns that set a row beside other methods' and beside what the paper prints of it."""
+    column, found = plan.reference_column, {}
+    for name in plan.references:
+        reference = next(other[column] for other in rows if other["method"] == name)
+        found[f"over_{name}"] = row[column] / reference if reference else None
+        printed = plan.printed.get(column, {})
+        if name in printed:
+            found[f"paper_over_{name}"] = printed[row["method"]] / printed[name] if row["method"] in printed else None
+    return found | {f"paper_{name}": of.get(row["method"]) for name, of in plan.printed.items()}
+
+
+def _networks(run: _Run) -> tuple[list[Row], Section]:
+    """How large the networks of some recipes are, beside the paper's numbers."""
+    drawn = make_problems(run.system, sample_channels(run.system, 1, run.seed))
+    rows: list[Row] = []
+    for name, printed in run.plan.networks.items():
+        spec = run.system.recipes[name].spec
+        features = jax.vmap(spec.features)(drawn)
+        first = jax.tree.map(lambda leaf: leaf[0], features)
+        variables = jax.eval_shape(spec.network.init, jax.random.key(0), first)
+        count = sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
+        rows.append({"method": name, "scenario": "Parameters", "parameters": count, "paper_parameters": printed})
+    return rows, Section(title="Parameters of the networks", rows=rows)
+
+
+def _map(scene: Any, channels: Any, results: Mapping[str, BatchResult], stem: Path) -> list[FigureItem]:
+    """Who serves whom in the first channel, by the first method and the best; nothing where places are unknown."""
+    places = scene.places(channels)
+    if places is None:
+        return []
+    best = max(results, key=lambda name: results[name].utility[0])
+    budget_w = np.asarray(scene.max_power_w())
+    decisions = {
+        f"{name}: {results[name].utility[0]:.1f} {scene.utility_unit}": (
+            results[name].arrays["association"][0],
+            results[name].arrays["power_w"][0] / budget_w,
+        )
+        for name in dict.fromkeys([next(iter(results)), best])
+    }
+    figure = figures.association_map(**places, decisions=decisions)
+    return [figure_item(figure, "Who serves whom in the first channel, by two of the methods.", stem)]
 
 
 def _beside_paper(figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:

@@ -185,6 +185,13 @@ class System:
         """Sentences on channels (leading batch axis) that a user should know of, beside results of any method."""
         return []
 
+    def places(self, channels: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Where UEs and BSs of the first of these channels stand, for a map of who serves whom; None if not known.
+
+        ``ue_position_m``, ``bs_position_m``, ``is_macro`` and ``boxes_m`` of `wirelax.report.figures.association_map`.
+        """
+        return None
+
     def table_columns(self, utility: Any, best: Any, arrays: Mapping[str, Any]) -> Mapping[str, float]:
         """Columns of this system in a comparison.
 

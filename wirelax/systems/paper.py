@@ -106,10 +106,15 @@ class Reproduction:
 
     Attributes:
         count: test channels.
+        references: methods whose mean every row's is divided by, in columns ``over_NAME``.
+        reference_column: which mean that is.
+        printed: column of the table -> method -> the paper's number, in columns ``paper_COLUMN``.
+        networks: recipe -> number of parameters that the paper prints, None for none; a table of their sizes.
         train: recipes trained in the run, as in `Sweep`; their methods are called ``trained:RECIPE``.
         train_preset: of these recipes.
         methods: other methods in the tables.
         groups: title -> methods of one set of figures.
+        metric_cdfs: whether the figures of a group show the distributions of the system's metrics too.
         scenarios: title -> configuration overrides; every table is made for each.
         sweeps: further figures.
         sweep_count: channels of a sweep.
@@ -125,9 +130,14 @@ class Reproduction:
     methods: tuple[str, ...]
     groups: Mapping[str, tuple[str, ...]]
     scenarios: Mapping[str, Mapping[str, Any]]
+    metric_cdfs: bool = False
     sweeps: tuple[Sweep, ...] = ()
     sweep_count: int = 100
     curves: tuple[Curves, ...] = ()
     studies: tuple[Study, ...] = ()
     paper: tuple[PaperFigure, ...] = ()
+    references: tuple[str, ...] = ()
+    reference_column: str = "utility_mean"
+    printed: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    networks: Mapping[str, float | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

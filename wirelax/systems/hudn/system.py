@@ -18,10 +18,10 @@ from wirelax.channels import (
     CityLayout,
     city_gain,
     load_munich_radiomap,
+    munich_positions,
     munich_stations,
     outdoor_users,
     sample_city,
-    sample_munich_radiomap,
 )
 from wirelax.errors import InputError
 from wirelax.problems import STARVED, AssociationProblem, make_association_problem
@@ -75,7 +75,7 @@ class Hudn(System):
     @property
     def utility_unit(self) -> str:  # ty: ignore[incompatible-property-override]
         """Of the objective."""
-        return "bit/s/Hz" if self.config.utility == "sum-rate" else ""
+        return "bit/s/Hz" if self.config.utility == "sum-rate" else "nat"
 
     def check(self) -> None:
         """Macros are among the BSs; the map of Munich and the grid of the city have so many places."""
@@ -105,7 +105,13 @@ class Hudn(System):
             return None
         radiomap = load_munich_radiomap()
         numbers = np.arange(len(radiomap.is_macro))
-        return {"gain": radiomap.gain, "macros": numbers[radiomap.is_macro], "stations": numbers}
+        return {
+            "gain": radiomap.gain,
+            "macros": numbers[radiomap.is_macro],
+            "stations": numbers,
+            "ue_position_m": radiomap.ue_position_m,
+            "bs_position_m": radiomap.bs_position_m,
+        }
 
     def layout(self, key: PRNGKeyArray) -> CityLayout:
         """Buildings and BSs of one city."""
@@ -124,15 +130,25 @@ class Hudn(System):
         )
 
     def sample(self, key: PRNGKeyArray) -> Channel:
-        """One channel: ``gain`` [UE, BS]."""
+        """One channel: ``gain`` [UE, BS].
+
+        Beside it, for maps, where all stand, in m: ``ue_position_m`` [UE, 3], ``bs_position_m`` [BS, 3], and of the
+        city ``building_m`` [building, 4], the lower and the upper corners of the footprints.
+        """
         config = self.config
         layout_key, ue_key = jax.random.split(key)
         if config.layout_seed >= 0:
             layout_key = jax.random.key(config.layout_seed)
         if self.data is not None:
-            gain = sample_munich_radiomap(self.data["gain"], config.num_ues, key=ue_key)
+            places = munich_positions(len(self.data["gain"]), config.num_ues, key=ue_key)
             is_macro = np.arange(len(self.data["stations"])) < len(self.data["macros"])
-            return {"gain": gain[:, munich_stations(is_macro, config.num_bss, key=layout_key)]}
+            stations = munich_stations(is_macro, config.num_bss, key=layout_key)
+            ue_position_m, bs_position_m = (jnp.asarray(self.data[name]) for name in ("ue_position_m", "bs_position_m"))
+            return {
+                "gain": jnp.asarray(self.data["gain"])[places[:, None], stations],
+                "ue_position_m": ue_position_m[places],
+                "bs_position_m": bs_position_m[stations],
+            }
         layout = self.layout(layout_key)
         users = outdoor_users(
             layout,
@@ -144,7 +160,12 @@ class Hudn(System):
         )
         published = config.scenario == "published"
         models = (PUBLISHED_LOS, PUBLISHED_NLOS) if published else (PICO_LOS, PICO_NLOS)
-        return {"gain": city_gain(layout, users, *models)}
+        return {
+            "gain": city_gain(layout, users, *models),
+            "ue_position_m": users,
+            "bs_position_m": layout.bs_position_m,
+            "building_m": jnp.concatenate([layout.box_min[:, :2], layout.box_max[:, :2]], -1),
+        }
 
     def max_power_w(self) -> Float[Array, " bs"]:
         """Power budgets of all BSs, W."""
@@ -163,6 +184,17 @@ class Hudn(System):
             rate_floor=self.config.rate_floor,
             objective=self.config.utility,
         )
+
+    def places(self, channels: Mapping[str, np.ndarray]) -> Mapping[str, Any] | None:
+        """Of sampled channels, which hold the positions."""
+        if "ue_position_m" not in channels:
+            return None
+        return {
+            "ue_position_m": channels["ue_position_m"][0],
+            "bs_position_m": channels["bs_position_m"][0],
+            "is_macro": np.arange(self.config.num_bss) < self.config.num_macro,
+            "boxes_m": channels["building_m"][0] if "building_m" in channels else None,
+        }
 
     def remarks(self, channels: Mapping[str, np.ndarray]) -> Sequence[str]:
         """UEs that no BS reaches."""
