@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 from wirelax import kernels
-from wirelax.problems import make_energy_efficiency_problem, make_noma_problem, make_uplink_qos_problem
+from wirelax.problems import (
+    make_association_problem,
+    make_energy_efficiency_problem,
+    make_noma_problem,
+    make_uplink_qos_problem,
+)
 
 BATCH = 32_769
 
@@ -30,10 +35,19 @@ def one_subchannel(gain):
     return gain[None], jnp.arange(3)[:, None]
 
 
+def strongest(gain):
+    return jnp.argmax(gain, -1)
+
+
 CASES = {
+    "activity": lambda g, p: kernels.activity(g / g.sum(-1, keepdims=True)),
     "all_pairs_sinr": lambda g, p: kernels.all_pairs_sinr(g, p, 0.1),
     "assigned_link_gain": lambda g, p: kernels.assigned_link_gain(*one_subchannel(g)),
     "assigned_sinr": lambda g, p: kernels.assigned_sinr(*one_subchannel(g), p[:, None], 0.1),
+    "associated_rates": lambda g, p: kernels.associated_rates(g, p, strongest(g), 0.1),
+    "associated_sinr": lambda g, p: kernels.associated_sinr(g, p, strongest(g), 0.1),
+    "association_load": lambda g, p: kernels.association_load(strongest(g), 3),
+    "association_mask": lambda g, p: kernels.association_mask(strongest(g), 3),
     "channel_dispersion": lambda g, p: jnp.sum(kernels.channel_dispersion(received_snr(g, p))),
     "decoding_error_probability": lambda g, p: kernels.decoding_error_probability(
         received_snr(g, p), p > 0.3, 20, 0.8 * jnp.sum(p > 0.3)
@@ -44,12 +58,16 @@ CASES = {
     ),
     "interference": lambda g, p: kernels.interference(g * p),
     "inverse_q": lambda g, p: jnp.sum(kernels.inverse_q(jnp.exp(-received_snr(g, p)))),
+    "jain_index": lambda g, p: kernels.jain_index(received_snr(g, p)),
     "link_powers": lambda g, p: jnp.stack(kernels.link_powers(g, p)),
     "link_sinr": lambda g, p: kernels.link_sinr(g, p, 0.1),
     "log_utility": lambda g, p: kernels.log_utility(received_snr(g, p), 1e-3),
     "ordered_sic_sinr": lambda g, p: kernels.ordered_sic_sinr(g[0], p, 0.1, 0.05),
     "parallel_blocklength_rate": lambda g, p: kernels.parallel_blocklength_rate(received_snr(g, p), p > 0.3, 180, 1e-5),
     "rate": lambda g, p: jnp.sum(kernels.rate(received_snr(g, p))),
+    "relaxed_association_rates": lambda g, p: kernels.relaxed_association_rates(
+        g / g.sum(-1, keepdims=True), g, p, 0.1
+    ),
     "sic_order": lambda g, p: kernels.sic_order(g[0], p > 0.3),
     "sic_sinr": lambda g, p: kernels.sic_sinr(g[0], p, p > 0.3, 0.1, 0.05),
     "spectral_efficiency": lambda g, p: kernels.spectral_efficiency(jnp.sum(received_snr(g, p)), 1e6, 2),
@@ -57,6 +75,13 @@ CASES = {
     "total_power_w": lambda g, p: kernels.total_power_w(jnp.sum(received_snr(g, p)), 0.3, 12.0),
     "weighted_sum_utility": lambda g, p: kernels.weighted_sum_utility(received_snr(g, p), p),
 }
+
+
+def of_association(gain, power):
+    problem = make_association_problem(gain, max_power_w=1.0, noise_w=0.1)
+    allocation = problem.allocation(strongest(gain), power)
+    fair = make_association_problem(gain, max_power_w=1.0, noise_w=0.1, objective="proportional-fair")
+    return problem.utility(allocation), fair.utility(allocation), problem.violations(allocation)
 
 
 def of_energy_efficiency(gain, power):
@@ -99,7 +124,7 @@ def test_jit_equals_eager(name):
     np.testing.assert_allclose(jax.jit(batched)(*networks()), batched(*networks()), 1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("judge", [of_energy_efficiency, of_noma, of_uplink_qos])
+@pytest.mark.parametrize("judge", [of_association, of_energy_efficiency, of_noma, of_uplink_qos])
 def test_problems_jit_equals_eager(judge):
     batched = jax.vmap(judge)
     compiled, eager = jax.jit(batched)(*networks()), batched(*networks())
@@ -129,5 +154,11 @@ def test_jit_equals_numpy():
     received = gain * power[:, None, :]
     wanted = received / (0.1 + received @ (1 - np.eye(3)))
     np.testing.assert_allclose(jax.jit(jax.vmap(CASES["all_pairs_sinr"]))(*networks()), wanted, 1e-5)
+    served = gain.argmax(-1)
+    load = np.stack([(served == bs).sum(-1) for bs in range(3)], -1)
+    rates = np.log2(1 + np.take_along_axis(wanted, served[..., None], -1)[..., 0]) / np.take_along_axis(
+        load, served, -1
+    )
+    np.testing.assert_allclose(jax.jit(jax.vmap(CASES["associated_rates"]))(*networks()), rates, 1e-5)
     wanted = np.diagonal(wanted, axis1=1, axis2=2)
     np.testing.assert_allclose(jax.jit(jax.vmap(CASES["link_sinr"]))(*networks()), wanted, 1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
@@ -127,7 +128,8 @@ def jain_index(rates: Float[Array, " ue"]) -> Float[Array, ""]:
     Args:
         rates: of all UEs, at least 0, any unit. Where all are 0, the index is 1.
     """
-    top = rates.max()
-    scaled = rates / jnp.where(top > 0, top, 1.0)  # squares of tiny rates would vanish
+    # Squares of tiny rates would vanish. It cancels, so that no derivative needs to go through it.
+    top = jax.lax.stop_gradient(rates.max())
+    scaled = rates / jnp.where(top > 0, top, 1.0)
     squares = (scaled**2).sum()
     return jnp.where(top > 0, scaled.sum() ** 2 / (rates.size * jnp.where(top > 0, squares, 1.0)), 1.0)
