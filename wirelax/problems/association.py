@@ -178,6 +178,8 @@ def make_association_problem(
         raise ValueError(f"objective is {objective!r}; choose 'sum-rate' or 'proportional-fair'")
     if jnp.issubdtype(gain.dtype, jnp.complexfloating):
         raise ValueError(f"gain has type {gain.dtype}, wanted power gains: store abs(h)**2")
+    if jnp.issubdtype(gain.dtype, jnp.floating) and jnp.finfo(gain.dtype).bits < 32:
+        raise ValueError(f"gain has type {gain.dtype}, too coarse for an SNR: wanted float32 or float64")
     if gain.ndim != 2 or 0 in gain.shape:
         raise ValueError(f"gain has shape {gain.shape}, wanted [ue, bs] of one downlink: use jax.vmap for a batch")
     gain = gain if jnp.issubdtype(gain.dtype, jnp.floating) else gain.astype(jnp.result_type(float))
@@ -189,9 +191,12 @@ def make_association_problem(
         raise ValueError(f"max_power_w has shape {power.shape}, wanted {gain.shape[1:]}, one budget a BS, or ()")
     power = jnp.broadcast_to(power, gain.shape[1:])
     noise, floor = jnp.asarray(noise_w, gain.dtype), jnp.asarray(rate_floor, gain.dtype)
+    for name, value in (("noise_w", noise), ("rate_floor", floor)):
+        if value.shape:
+            raise ValueError(f"{name} has shape {value.shape}, wanted one number: use jax.vmap for a batch")
     for name, value in (("max_power_w", power), ("noise_w", noise), ("rate_floor", floor)):
-        if not isinstance(value, Tracer) and not bool((value > 0).all()):
-            raise ValueError(f"{name} is {value}, wanted above 0")
+        if not isinstance(value, Tracer) and not bool(((value > 0) & jnp.isfinite(value)).all()):
+            raise ValueError(f"{name} is {value}, wanted finite numbers above 0")
     # A gain over noise first: gains of 1e-15 times powers of 1e-3 would come close to what float32 can hold.
     snr = gain / noise * power
     return AssociationProblem(snr=snr, max_power_w=power, macro=macro, rate_floor=floor, objective=objective)
