@@ -41,6 +41,7 @@ bench: $(STAMP)
 	$(BIN)/wirelax bench --only search,solvers,kernels --overwrite --out benchmarks/results/bench-$$(uname -m).json
 	$(BIN)/wirelax bench --only interior-point --overwrite --out benchmarks/results/interior-point-$$(uname -m).json
 	$(BIN)/wirelax bench --only uplink --overwrite --out benchmarks/results/uplink-$$(uname -m).json
+	$(BIN)/wirelax bench --only hudn --overwrite --out benchmarks/results/hudn-$$(uname -m).json
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-only
 
 reproduce: $(STAMP)
@@ -51,6 +52,9 @@ METHODS := exhaustive+polish,exhaustive,dinkelbach,gradient,max-power,random-pow
 COMPARE := $(BIN)/wirelax compare hetnet-ee --methods $(METHODS) --count 2000 --seed 77 --overwrite
 METHODS_NOMA := interior-point,gradient,swap-matching,paus-ip,joint,max-power,random-power,dnn,dnn+rate,dnn+qos-raw,dnn+qos,dnn+simplex,equivariant,paus,paus-equivariant
 METHODS_NOMA_MUNICH := interior-point,gradient,max-power,random-power,dnn,dnn+rate,dnn+qos-raw,dnn+qos,dnn+simplex,equivariant
+METHODS_HUDN := maramp,maramp+silent,msuamp,msuapc,uamwser,juapcmwser,uamwser-published,juapcmwser-published,maramp+polish,juapcmwser+polish,local-search,direct,hbgnn-grl,unfolded-grl,unfolded-grl+polish,unfolded-srl,unfolded-srl+polish
+METHODS_FAIR := maramp,msuamp,msuapc,juapcmwser,maramp+polish,local-search,direct,unfolded-grl,unfolded-grl+polish,unfolded-srl
+COMPARE_HUDN := $(BIN)/wirelax compare hudn --count 48 --seed 77 --overwrite
 METHODS_UPLINK := numerical,search,learned,learned+repair,prop-learn,prop-learn+repair
 COMPARE_UPLINK := $(BIN)/wirelax compare uplink-qos --methods $(METHODS_UPLINK) --count 2000 --seed 77 --overwrite
 COMPARE_NOMA := $(BIN)/wirelax compare noma --count 200 --seed 77 --overwrite
@@ -63,8 +67,14 @@ readme: $(STAMP)
 	$(COMPARE_UPLINK) --out runs/readme/uplink || test $$? -eq 3
 	$(COMPARE_UPLINK) --set scenario=munich --out runs/readme/uplink-munich || test $$? -eq 3
 	$(BIN)/wirelax reproduce uplink-qos --preset quick --overwrite --out runs/readme/uplink-study
+	$(COMPARE_HUDN) --methods $(METHODS_HUDN) --out runs/readme/hudn
+	$(COMPARE_HUDN) --methods $(METHODS_HUDN) --set scenario=munich --out runs/readme/hudn-munich
+	$(COMPARE_HUDN) --methods $(METHODS_FAIR) --set utility=proportional-fair --out runs/readme/hudn-fair
+	$(BIN)/wirelax reproduce hudn --preset quick --overwrite --out runs/readme/hudn-paper
 	$(BIN)/python -m benchmarks.readme --synthetic runs/readme/synthetic --munich runs/readme/munich \
 	  --uplink runs/readme/uplink --uplink-munich runs/readme/uplink-munich --uplink-study runs/readme/uplink-study \
+	  --hudn runs/readme/hudn --hudn-munich runs/readme/hudn-munich --hudn-fair runs/readme/hudn-fair \
+	  --hudn-paper runs/readme/hudn-paper --hudn-bench benchmarks/results/hudn-$$(uname -m).json \
 	  --uplink-bench benchmarks/results/uplink-$$(uname -m).json \
 	  --noma runs/readme/noma --noma-munich runs/readme/noma-munich --noma-sizes runs/readme/noma-sizes \
 	  --bench benchmarks/results/bench-$$(uname -m).json --labels benchmarks/results/interior-point-$$(uname -m).json

@@ -54,6 +54,26 @@ UPLINK = {
     "infeasible_fraction": "declared infeasible",
     "seconds_per_channel": "time per channel",
 }
+HUDN = {
+    "sum_rate_mean": "mean sum rate",
+    "ratio_to_best": "ratio to best",
+    "rate_p5": "5th percentile of rates",
+    "jain_index": "Jain index",
+    "starved_fraction": "starved UEs",
+    "serving_bss": "serving BSs",
+    "seconds_per_channel": "time per channel",
+}
+FAIR = {name: label for name, label in HUDN.items() if name != "ratio_to_best"}
+RATIOS = {
+    "sum_rate_mean": "mean sum rate",
+    "over_maramp": "over MARAMP",
+    "paper_over_maramp": "paper: over MARAMP",
+    "over_juapcmwser": "over JUAPCMWSER",
+    "over_juapcmwser-published": "over the published JUAPCMWSER",
+    "paper_over_juapcmwser": "paper: over JUAPCMWSER",
+    "seconds_per_channel": "time per channel",
+    "paper_seconds_per_channel": "paper: time per channel",
+}
 SIZES = {
     "trained:dnn+rate@supervised": "DNN, supervised",
     "trained:dnn+rate": "fine-tuned",
@@ -80,6 +100,16 @@ def picture(directory: Path, name: str, what: str) -> str:
     """A figure of one run of ``wirelax compare``, with what it shows."""
     count = _table(directory)[0]["count"]
     return f"![{what}]({(FIGURES / name).as_posix()})\n\n*{what}: {count:,} channels on {where(machine_summary())}.*\n"
+
+
+def beside_the_paper(directory: Path) -> str:
+    """The first two sections of one run of ``wirelax reproduce hudn``: the networks' sizes, then rates and times."""
+    rows = _table(directory)
+    networks = [row for row in rows if row["scenario"] == "Parameters"]
+    shown = [row for row in rows if row["scenario"] == "events in one city, as in the paper"]
+    sizes = to_markdown(networks, ["method", "parameters", "paper_parameters"], {"paper_parameters": "paper"})
+    table = to_markdown(shown, ["method", *RATIOS], RATIOS, units={"sum_rate_mean": "bit/s/Hz"})
+    return f"{sizes}\n{shown[0]['count']:,} events in one city, {where(machine_summary())}:\n\n{table}"
 
 
 def by_size(directory: Path) -> str:
@@ -128,10 +158,13 @@ def _with_spread(value: float | None, spread: float | None) -> str:
     return f"{value:.3g}" if spread is None else f"{value:.3g} ± {spread:.2g}"
 
 
-def uplink_speed(file: Path) -> str:
-    """The numerical methods of the uplink in batches against loops over their NumPy form."""
+def uplink_speed(file: Path, item: str = "channel") -> str:
+    """Methods in batches against loops over their NumPy form."""
     result = json.loads(file.read_text())
-    return f"{where(result['machine'])}:\n\n{to_table(result['results'], 'channel')}"
+    return f"{where(result['machine'])}:\n\n{to_table(result['results'], item)}"
+
+
+event_speed = partial(uplink_speed, item="event")
 
 
 def _ratios(row: Mapping[str, Any]) -> str:
@@ -175,6 +208,8 @@ class Part:
 _ee = partial(comparison, labels=EE, unit="bit/J")
 _noma = partial(comparison, labels=NOMA, unit="bit/s/Hz")
 _uplink = partial(comparison, labels=UPLINK, unit="RB")
+_hudn = partial(comparison, labels=HUDN, unit="bit/s/Hz")
+_fair = partial(comparison, labels=FAIR, unit="nat")
 _WHAT = "Time per channel against quality of the methods for hetnet-ee"
 PARTS = {
     "synthetic": Part(
@@ -188,6 +223,11 @@ PARTS = {
     "uplink": Part({"uplink": _uplink}),
     "uplink-munich": Part({"uplink-munich": _uplink}),
     "uplink-study": Part({"uplink-study": study}, {UPLINK_FIGURE: "uplink_study.png"}),
+    "hudn": Part({"hudn": _hudn}, {"map.png": "hudn_map.png", "rate_cdf.png": "hudn_rate_cdf.png"}),
+    "hudn-munich": Part({"hudn-munich": _hudn}, {"map.png": "hudn_munich_map.png"}),
+    "hudn-fair": Part({"hudn-fair": _fair}),
+    "hudn-paper": Part({"hudn-paper": beside_the_paper}),
+    "hudn-bench": Part({"hudn-bench": event_speed}),
     "uplink-bench": Part({"uplink-bench": uplink_speed}),
     "bench": Part({"bench": speed}),
     "labels": Part({"labels": labelling}),

@@ -18,7 +18,7 @@ from wirelax.channels import load_munich_wideband
 from wirelax.console import Progress, say
 from wirelax.execution import use_compilation_cache
 from wirelax.report import About, FigureItem, Section, figure_item, figures, machine_summary, write_report, write_table
-from wirelax.report.compare import comparison_figures, comparison_rows
+from wirelax.report.compare import comparison_figures, comparison_rows, map_figure
 from wirelax.report.rows import RATIO_DEFINITION, units_of
 from wirelax.systems.policies import trained_method
 from wirelax.units import linear_to_db
@@ -37,6 +37,9 @@ METHODS = (
 )
 UPLINK = "uplink-qos"
 UPLINK_METHODS = ("numerical", "learned", "learned+repair", "prop-learn", "prop-learn+repair")
+HUDN = "hudn"
+HUDN_METHODS = ("maramp", "msuamp", "uamwser", "juapcmwser", "unfolded-grl", "unfolded-grl+polish")
+HUDN_COUNT = 32
 COUNT = 300
 
 
@@ -69,14 +72,14 @@ def _history(run: Path, directory: Path) -> FigureItem:
 
 
 def _section(
-    system: Any, title: str, results: dict[str, Any], directory: Path, first: FigureItem | None
+    system: Any, title: str, results: dict[str, Any], directory: Path, first: FigureItem | None, *, count: int = COUNT
 ) -> tuple[list[dict[str, Any]], Section]:
     """Table and figures of one kind of channels."""
     rows = [{"method": row["method"], "scenario": title, **row} for row in comparison_rows(system, results)]
     stem = "_".join(title.lower().replace(":", "").split()[:2])
     found = comparison_figures(system, results, directory, stem=f"{stem}_")
     items = [*([first] if first else []), *found.values()]
-    text = [f"{COUNT} channels.", RATIO_DEFINITION]
+    text = [f"{count} channels.", RATIO_DEFINITION]
     return rows, Section(title=title, text=text, rows=rows, figures=items, units=units_of(system))
 
 
@@ -96,6 +99,23 @@ def _uplink(directory: Path) -> list[Section]:
         task = " ".join([system.objective, *system.constraints.values()])
         sections.append(replace(section, text=[task, *section.text]))
     return sections
+
+
+def _network(directory: Path) -> Section:
+    """Table, map and figures of the ultra-dense network on Munich, on which no policy was trained."""
+    system = systems.get(HUDN, scenario="munich")
+    channels, results = systems.sample_channels(system, HUDN_COUNT, seed=1), {}
+    for name in HUDN_METHODS:
+        say(f"solving {HUDN_COUNT} ray-traced Munich channels of {HUDN}: {name}")
+        results[name] = systems.solve_batch(system, name, channels, seed=2)
+    folder = directory / HUDN
+    folder.mkdir(parents=True, exist_ok=True)
+    first = map_figure(system, channels, results, folder)["map"]
+    title = f"{HUDN}: ray-traced Munich channels"
+    rows, section = _section(system, title, results, directory, first, count=HUDN_COUNT)
+    write_table(rows, folder, units=units_of(system))
+    task = " ".join([system.objective, *system.constraints.values()])
+    return replace(section, text=[task, *section.text])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -135,8 +155,9 @@ def main(arguments: list[str] | None = None) -> int:
     sections.append(Section(title="Training", text=[policy.name], figures=[_history(run, directory)]))
     write_table(rows, directory, units=units_of(system))
     sections += _uplink(directory)
+    sections.append(_network(directory))
     about = About.of(system, command="make demo", seed=1, source="ray-traced and synthetic, drawn in the run")
-    title = "wirelax demo: energy-efficient HetNets, and uplink RBs for short packets"
+    title = "wirelax demo: energy-efficient HetNets, uplink RBs for short packets, an ultra-dense network"
     page = write_report(directory / "report.html", title, sections, machine_summary(), about)
     print((directory / "table.md").read_text())
     say(f"done in {time.monotonic() - began:.0f} s; the report with figures is {page}")

@@ -16,6 +16,10 @@ CONTRACT_METHODS = {
         "gradient",
     },
     "uplink-qos": {"optimal", "numerical", "exhaustive", "learned", "learned+repair"},
+    "hudn": {
+        *("maramp", "msuamp", "msuapc", "uamwser", "juapcmwser", "direct"),
+        *("hbgnn-grl", "unfolded-grl", "unfolded-grl+polish", "unfolded-srl"),
+    },
 }
 CONTRACT_FIELDS = {
     "hetnet-ee": "noise_dbm bandwidth_per_subchannel_hz max_power_macro_w max_power_micro_w circuit_power_macro_w "
@@ -23,6 +27,7 @@ CONTRACT_FIELDS = {
     "noma": "noise_power_w sic_residual min_rate total_power_dbm max_users_per_subchannel max_subchannels_per_user "
     "interference_gain",
     "uplink-qos": "rate_long_bps rate_short_bps error_probability max_power_w rb_bandwidth_hz slot_s",
+    "hudn": "noise_dbm max_power_macro_dbm max_power_small_dbm num_macro utility",
 }
 
 

@@ -31,12 +31,12 @@ def test_one_system(link, in_folder, run, refused, done):
 
 def test_all_that_come_from_a_paper(link, in_folder, run, refused, done):
     assert run("reproduce all --out all")[0] == 0
-    assert [name for name, *_ in done] == ["hetnet-ee", "noma", "uplink-qos"]
-    assert {path.name for path in (in_folder / "all").iterdir()} == {"hetnet-ee", "noma", "uplink-qos"}
+    assert [name for name, *_ in done] == ["hetnet-ee", "noma", "uplink-qos", "hudn"]
+    assert {path.name for path in (in_folder / "all").iterdir()} == {"hetnet-ee", "noma", "uplink-qos", "hudn"}
     (in_folder / "second" / "noma").mkdir(parents=True)
     (in_folder / "second" / "noma" / "table.json").write_text("precious")
     refused("reproduce all --out second", "second/noma/table.json exists")
-    assert len(done) == 3  # the first system was not run either
+    assert len(done) == 4  # the first system was not run either
     assert [path.name for path in (in_folder / "second").iterdir()] == ["noma"]
 
 

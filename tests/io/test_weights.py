@@ -61,7 +61,7 @@ def test_parts_of_other_types_are_refused_before_anything_is_written(tmp_path):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_weights_load(name):
-    system = next(system for system in ("hetnet-ee", "noma", "uplink-qos") if name.startswith(system))
+    system = next(system for system in ("hetnet-ee", "noma", "uplink-qos", "hudn") if name.startswith(system))
     found = load_shipped(system, name.removeprefix(system + "-").removesuffix(".msgpack"))
     assert found.meta["system"] == system
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((found.params, found.standardise)))

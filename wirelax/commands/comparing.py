@@ -86,7 +86,8 @@ def compare(options: argparse.Namespace) -> int:
         system, channels, source = channels_of(options, system_of(options))
         methods = _methods(system, names)
         results = _solve_all(options, system, methods, channels)
-        _, page = write_comparison(system, results, directory, source=source, seed=options.seed, command=command_line())
+        how = {"source": source, "seed": options.seed, "command": command_line()}
+        _, page = write_comparison(system, results, directory, channels=channels, **how)
     print((directory / "table.md").read_text())
     warn_of_levels(system, channels, next(iter(results.values())).median_snr_db)
     status = _report_all(methods, results)

@@ -23,6 +23,16 @@ _LABELS = {
     "violation_short": "users below short rate",
     "decoding_error_mean": "decoding error",
     "error_total": "realised error",
+    "sum_rate_mean": "mean sum rate (bit/s/Hz)",
+    "rate_p5": "5th percentile of rates (bit/s/Hz)",
+    "rate_median": "median rate (bit/s/Hz)",
+    "jain_index": "Jain index",
+    "starved_fraction": "starved UEs",
+    "serving_bss": "serving BSs",
+    "unreachable_fraction": "UEs out of reach",
+    "paper_sum_rate_mean": "paper: sum rate (bit/s/Hz)",
+    "paper_seconds_per_channel": "paper: time per channel",
+    "paper_parameters": "paper: parameters",
     "cpu": "CPU",
     "memory_gib": "memory (GiB)",
     "device_count": "devices",
@@ -35,4 +45,7 @@ def label_of(column: str) -> str:
         return _LABELS[column]
     if column.startswith("violated_"):
         return f"break {column.removeprefix('violated_').replace('_', ' ')}"
+    for start, words in (("paper_over_", "paper: over "), ("over_", "over ")):
+        if column.startswith(start):
+            return words + column.removeprefix(start)
     return column.replace("_", " ")

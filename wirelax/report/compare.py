@@ -25,7 +25,7 @@ from wirelax.report.rows import (
 from wirelax.report.table import write_table
 from wirelax.types import Status
 
-__all__ = ["FIGURES", "comparison_figures", "comparison_rows", "write_comparison"]
+__all__ = ["FIGURES", "comparison_figures", "comparison_rows", "map_figure", "write_comparison"]
 
 FIGURES = ("speed_quality", "utility_cdf", "error_cdf", "time")
 """Keys of the figures of a comparison, in the order of a page."""
@@ -87,8 +87,42 @@ def comparison_figures(
     return {key: figure_item(*found, directory / f"{stem}{key}") for key, found in drawn.items() if found}
 
 
+def map_figure(
+    system: Any, channels: Mapping[str, Any], results: Mapping[str, Any], directory: Path, *, stem: str = ""
+) -> dict[str, FigureItem]:
+    """Who serves whom in the first channel, by the first method and the best; empty where places are unknown.
+
+    Args:
+        system: whose ``places`` say where UEs and BSs stand.
+        channels: with a leading batch axis.
+        results: `wirelax.systems.run.BatchResult` of these channels by method.
+        directory: where the file goes, as ``map.png``.
+        stem: before that name.
+    """
+    places = system.places(channels)
+    if places is None:
+        return {}
+    best = max(results, key=lambda name: results[name].utility[0])
+    budget_w = np.asarray(system.max_power_w())
+    decisions = {}
+    for name in dict.fromkeys([next(iter(results)), best]):
+        arrays = results[name].arrays
+        title = f"{name}: {results[name].utility[0]:.1f} {system.utility_unit}"
+        decisions[title] = arrays["association"][0], arrays["power_w"][0] / budget_w
+    figure = figures.association_map(**places, decisions=decisions)
+    caption = "Who serves whom in the first channel, by the first of the methods and by the best of them there."
+    return {"map": figure_item(figure, caption, directory / f"{stem}map")}
+
+
 def write_comparison(
-    system: Any, results: Mapping[str, Any], directory: Path, *, source: str, seed: int, command: str = ""
+    system: Any,
+    results: Mapping[str, Any],
+    directory: Path,
+    *,
+    source: str,
+    seed: int,
+    command: str = "",
+    channels: Mapping[str, Any] | None = None,
 ) -> tuple[list[dict[str, Any]], Path]:
     """Write table.json, table.md, table.csv, figures and report.html.
 
@@ -99,6 +133,7 @@ def write_comparison(
         source: where the channels come from, in words.
         seed: of channels and methods.
         command: what makes this page, as typed.
+        channels: that were solved, for a map where they hold places.
 
     Returns:
         The rows of the table and the path of the page.
@@ -109,7 +144,10 @@ def write_comparison(
         title=f"{len(results)} methods on {rows[0]['count']} channels",
         text=[f"Mean and median are those of the {_quantity(system)}.", RATIO_DEFINITION],
         rows=rows,
-        figures=list(comparison_figures(system, results, directory).values()),
+        figures=[
+            *map_figure(system, channels or {}, results, directory).values(),
+            *comparison_figures(system, results, directory).values(),
+        ],
         units=units,
     )
     about = About.of(system, command=command, seed=seed, source=source)

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from wirelax.io import RunFolder, load_policy
 from wirelax.policies import Policy
 from wirelax.report import figures
-from wirelax.report.compare import METRICS, comparison_figures, comparison_rows
+from wirelax.report.compare import METRICS, comparison_figures, comparison_rows, map_figure
 from wirelax.report.html import About, FigureItem, Section, figure_item, write_report
 from wirelax.report.machine import machine_summary
 from wirelax.report.rows import RATIO_DEFINITION, units_of
@@ -149,7 +148,7 @@ def _scenario(
     whole = comparison_figures(
         scene, results, run.directory, stem=f"{stem}_", order=order, only=("speed_quality", "time")
     )
-    items += _map(scene, channels, results, run.directory / f"{stem}_map")
+    items += map_figure(scene, channels, results, run.directory, stem=f"{stem}_").values()
     items += whole.values()
     for number, (group, methods) in enumerate(plan.groups.items(), 1):
         found = comparison_figures(
@@ -192,24 +191,6 @@ def _networks(run: _Run) -> tuple[list[Row], Section]:
         count = sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
         rows.append({"method": name, "scenario": "Parameters", "parameters": count, "paper_parameters": printed})
     return rows, Section(title="Parameters of the networks", rows=rows)
-
-
-def _map(scene: Any, channels: Any, results: Mapping[str, BatchResult], stem: Path) -> list[FigureItem]:
-    """Who serves whom in the first channel, by the first method and the best; nothing where places are unknown."""
-    places = scene.places(channels)
-    if places is None:
-        return []
-    best = max(results, key=lambda name: results[name].utility[0])
-    budget_w = np.asarray(scene.max_power_w())
-    decisions = {
-        f"{name}: {results[name].utility[0]:.1f} {scene.utility_unit}": (
-            results[name].arrays["association"][0],
-            results[name].arrays["power_w"][0] / budget_w,
-        )
-        for name in dict.fromkeys([next(iter(results)), best])
-    }
-    figure = figures.association_map(**places, decisions=decisions)
-    return [figure_item(figure, "Who serves whom in the first channel, by two of the methods.", stem)]
 
 
 def _beside_paper(figure: Any, rows: Sequence[Mapping[str, Any]]) -> str:

@@ -111,8 +111,8 @@ def reproduction(preset: str) -> Reproduction:
         sweep_count=50 if paper else 8,
         notes=(
             "maramp, msuamp and uamwser transmit at full power from every BS, also from those without a UE, as "
-            "published; +silent is the same with these silent, and all other methods silence them. over_X is a method's "
-            "mean sum rate over that of X; paper_over_X the same of Table III.",
+            "published; +silent is the same with these silent, and all other methods silence them. over_X is a "
+            "method's mean sum rate over that of X; paper_over_X the same of Table III.",
             "The ratios of the paper are to a JUAPCMWSER whose published code has four faults; juapcmwser-published is "
             "that code as far as its description tells, juapcmwser the method.",
         ),
