@@ -10,6 +10,8 @@ from wirelax.channels import (
     load_munich_radiomap,
     load_munich_wideband,
     munich_hetnet_candidates,
+    munich_positions,
+    munich_stations,
     sample_munich_hetnet,
     sample_munich_radiomap,
 )
@@ -134,6 +136,32 @@ def test_radiomap_draw_is_a_uniform_set_of_rows_in_grid_order(population, count)
     np.testing.assert_allclose(np.diag(pairs), count / population, atol=0.03)
     apart = pairs[~np.eye(population, dtype=bool)]
     np.testing.assert_allclose(apart, count * (count - 1) / population / (population - 1), atol=0.03)
+
+
+def test_positions_are_those_of_the_radiomap_draw():
+    grid, key = jnp.arange(30.0)[:, None] * jnp.array([1.0, 100.0]), jax.random.key(5)
+    rows = munich_positions(30, 12, key=key)
+    assert (np.diff(rows) > 0).all()
+    np.testing.assert_array_equal(sample_munich_radiomap(grid, 12, key=key), grid[rows])
+    np.testing.assert_array_equal(munich_positions(7, 7, key=key), np.arange(7))
+
+
+def test_stations_are_all_macros_and_a_uniform_draw_of_the_small_ones():
+    is_macro = np.arange(9) < 2
+    draw = jax.jit(jax.vmap(lambda key: munich_stations(is_macro, 5, key=key)))
+    got = np.asarray(draw(jax.random.split(jax.random.key(0), 4000)))
+    assert got.shape == (4000, 5)
+    np.testing.assert_array_equal(got[:, :2], np.broadcast_to([0, 1], (4000, 2)))
+    assert (np.diff(got, axis=1) > 0).all()
+    np.testing.assert_allclose(np.bincount(got[:, 2:].ravel(), minlength=9)[2:] / 4000, 3 / 7, atol=0.035)
+    for count in (2, 9):  # the macros alone, and everything
+        np.testing.assert_array_equal(munich_stations(is_macro, count, key=jax.random.key(1)), np.arange(count))
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_stations_beyond_the_map_are_refused(count):
+    with pytest.raises(ValueError, match=f"num_bss must be between 2 and 9 on this map, got {count}"):
+        munich_stations(np.arange(9) < 2, count, key=jax.random.key(0))
 
 
 @pytest.mark.parametrize(("users", "subchannels"), [(0, 2), (75, 2), (2, 0), (2, 49)])

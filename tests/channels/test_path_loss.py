@@ -12,6 +12,8 @@ from wirelax.channels import (
     PATH_LOSS_MODELS,
     PICO_LOS,
     PICO_NLOS,
+    PUBLISHED_LOS,
+    PUBLISHED_NLOS,
     URBAN,
     log_distance_path_loss_db,
     path_gain,
@@ -22,6 +24,8 @@ FORMULAS = {
     "micro": (MICRO, lambda km: 140.7 + 36.7 * math.log10(km)),
     "pico-los": (PICO_LOS, lambda km: 103.8 + 20.9 * math.log10(km)),
     "pico-nlos": (PICO_NLOS, lambda km: 145.4 + 37.5 * math.log10(km)),
+    "published-los": (PUBLISHED_LOS, lambda km: 10.38 + 20 * 2.09 * math.log10(1000 * km)),
+    "published-nlos": (PUBLISHED_NLOS, lambda km: 14.54 + 20 * 3.75 * math.log10(1000 * km)),
     "urban": (URBAN, lambda km: 35.3 + 37.6 * math.log10(1000 * km)),
 }
 
@@ -41,8 +45,8 @@ def test_models_equal_their_printed_formulas(name):
     model, formula = FORMULAS[name]
     distance_km = np.geomspace(1e-3, 3.0, 25).reshape(5, 5)
     loss_db = np.vectorize(formula)(distance_km)
-    np.testing.assert_allclose(model(distance_km), loss_db, rtol=1e-6)
-    np.testing.assert_allclose(path_gain(distance_km, model), 10 ** (-loss_db / 10), rtol=2e-5)
+    np.testing.assert_allclose(model(distance_km), loss_db, rtol=2e-6)
+    np.testing.assert_allclose(path_gain(distance_km, model), 10 ** (-loss_db / 10), rtol=3e-5)
 
 
 @pytest.mark.usefixtures("x64")
