@@ -1,9 +1,19 @@
 """Classical algorithms, each a pure function of one problem that returns a `wirelax.types.Solution`.
 
 Solve a batch with ``jax.vmap`` or, where the docstring says so, with ``jax.lax.map``. One folder a problem:
-`energy_efficiency`, `noma`, `uplink_qos`; `nlp` is a general interior-point method, a library of its own.
+`association`, `energy_efficiency`, `noma`, `uplink_qos`; `nlp` is a general interior-point method, a library of its
+own.
 """
 
+from wirelax.solvers.association import (
+    association_juapcmwser,
+    association_maramp,
+    association_msuamp,
+    association_msuapc,
+    association_polish,
+    association_uamwser,
+    power_polish,
+)
 from wirelax.solvers.energy_efficiency import (
     PowerGrid,
     dinkelbach,
@@ -49,6 +59,12 @@ __all__ = [
     "NlpResult",
     "NonlinearProgram",
     "PowerGrid",
+    "association_juapcmwser",
+    "association_maramp",
+    "association_msuamp",
+    "association_msuapc",
+    "association_polish",
+    "association_uamwser",
     "dinkelbach",
     "efficiency_steps",
     "energy_efficiency_gradient",
@@ -71,6 +87,7 @@ __all__ = [
     "paus",
     "power_candidates",
     "power_levels",
+    "power_polish",
     "rb_lower_bound",
     "search_with_assignments",
     "strongest_assignment",

@@ -1,0 +1,30 @@
+"""User association and BS powers: the classical methods, their polish, local search and direct ascent."""
+
+from wirelax.solvers.association.log_rate import association_msuamp, association_msuapc, max_sum_utility_association
+from wirelax.solvers.association.moves import best_single_moves, move_gains
+from wirelax.solvers.association.polish import association_polish, power_polish
+from wirelax.solvers.association.power import POWER_FLOOR, power_update
+from wirelax.solvers.association.sum_of_ratios import (
+    association_juapcmwser,
+    association_maramp,
+    association_uamwser,
+    max_rate_association,
+    sum_of_ratios_association,
+)
+
+__all__ = [
+    "POWER_FLOOR",
+    "association_juapcmwser",
+    "association_maramp",
+    "association_msuamp",
+    "association_msuapc",
+    "association_polish",
+    "association_uamwser",
+    "best_single_moves",
+    "max_rate_association",
+    "max_sum_utility_association",
+    "move_gains",
+    "power_polish",
+    "power_update",
+    "sum_of_ratios_association",
+]
