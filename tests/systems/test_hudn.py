@@ -153,8 +153,17 @@ def unreachable(channels):
     return {"gain": gain}
 
 
-@pytest.mark.parametrize("method", [*PLAIN, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
-@pytest.mark.parametrize("utility", ["sum-rate", "proportional-fair"])
+@pytest.mark.parametrize(
+    ("method", "utility"),
+    [
+        ("uamwser", "sum-rate"),
+        ("juapcmwser", "sum-rate"),
+        ("msuamp", "proportional-fair"),
+        ("maramp+polish", "proportional-fair"),
+        *(pytest.param(name, "sum-rate", marks=pytest.mark.slow) for name in (*PLAIN, *OTHERS)),
+        *(pytest.param(name, "proportional-fair", marks=pytest.mark.slow) for name in OTHERS),
+    ],
+)
 def test_what_no_bs_reaches_is_reported_and_disturbs_nobody(channels, method, utility):
     system, given = systems.get("hudn", utility=utility, **SMALL), unreachable(channels)
     result = solve_batch(system, method, given)
@@ -168,21 +177,32 @@ def test_what_no_bs_reaches_is_reported_and_disturbs_nobody(channels, method, ut
     check(result.part(slice(0, 3)), given["gain"][:3], 2, utility)
     assert (result.arrays["rate"][seen].sum(-1) > 0).all()
     assert result.utility[3] == 0
-    assert "15 of 72 UEs are out of reach" in str(system.remarks(given)) or lost.sum() != 15
+    (remark,) = system.remarks(given)
+    assert f"{lost.sum()} of 72 UEs are out of reach of every BS, in {lost.any(-1).sum()} of 6 channels" in remark
     assert system.remarks({"gain": channels["gain"]}) == []
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (6, 1)])
-@pytest.mark.parametrize("method", ["maramp", "msuamp", "juapcmwser", "maramp+polish"])
+@pytest.mark.parametrize(
+    ("shape", "method"),
+    [
+        ((1, 1), "juapcmwser"),
+        ((1, 5), "maramp+polish"),
+        ((6, 1), "msuamp"),
+        *(
+            pytest.param(shape, name, marks=pytest.mark.slow)
+            for shape in ((1, 1), (1, 5), (6, 1))
+            for name in (*PLAIN, *OTHERS)
+        ),
+    ],
+)
 def test_one_bs_and_one_ue(shape, method):
     gain = np.random.default_rng(0).exponential(size=(2, *shape)).astype(np.float32) * 1e-9
     system = systems.get("hudn", num_macro=0, num_ues=shape[0], num_bss=shape[1])
     result = solve_batch(system, method, {"gain": gain})
     check(result, gain, 0)
-    if shape == (1, 5) and method != "maramp":
+    if shape == (1, 5) and method == "maramp+polish":
         best = [max(math.log2(1 + g * 0.1 / NOISE_W) for g in row[0].astype(float)) for row in gain]
-        if method != "msuamp":
-            np.testing.assert_allclose(result.utility, best, rtol=1e-4)
+        np.testing.assert_allclose(result.utility, best, rtol=1e-4)
 
 
 def test_proportional_fairness_is_fairer(channels):
