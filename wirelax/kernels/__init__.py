@@ -20,6 +20,7 @@ from wirelax.kernels.blocklength import (
     inverse_q,
     parallel_blocklength_rate,
 )
+from wirelax.kernels.edges import edge_activity, edge_interference, edge_sinr, relaxed_edge_rates
 from wirelax.kernels.energy import energy_efficiency, total_power_w
 from wirelax.kernels.noma import InterferenceGain, ordered_sic_sinr, sic_order, sic_sinr
 from wirelax.kernels.ofdma import assigned_link_gain, assigned_sinr
@@ -39,6 +40,9 @@ __all__ = [
     "association_mask",
     "channel_dispersion",
     "decoding_error_probability",
+    "edge_activity",
+    "edge_interference",
+    "edge_sinr",
     "energy_efficiency",
     "finite_blocklength_rate",
     "interference",
@@ -51,6 +55,7 @@ __all__ = [
     "parallel_blocklength_rate",
     "rate",
     "relaxed_association_rates",
+    "relaxed_edge_rates",
     "sic_order",
     "sic_sinr",
     "spectral_efficiency",
