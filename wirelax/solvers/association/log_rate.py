@@ -2,7 +2,8 @@
 
 At fixed powers the sum of ``ln(c_ij / N_j)`` is maximised by the dual of Ye et al. (2013): a BS of price mu_j wants
 ``exp(mu_j - 1)`` UEs, UEs choose by ``ln c_ij - mu_j``, and prices follow the difference. The relaxation has no
-integrality gap (Wildman and Weber, 2015), so that what single moves of UEs leave can be measured exactly.
+integrality gap (Wildman and Weber, 2015): it is an assignment of UEs to the first, second, ... place at a BS. So what
+is left after the prices, which a few UEs are indifferent to, is found by moves, chains of moves and swaps.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from wirelax.problems import AssociationProblem, evaluate
-from wirelax.solvers.association.links import best_bs, efficiency, full_power, load_of
+from wirelax.solvers.association.links import best_bs, efficiency, full_power, gather, load_of
 from wirelax.solvers.association.power import power_update
 from wirelax.types import Solution
 
 __all__ = ["association_msuamp", "association_msuapc", "max_sum_utility_association"]
 
-DUAL_STEPS = 100
+DUAL_STEPS = 20
 STEP = 0.3
+HOPS = 4
+"""Longest chain of moves that is tried."""
+LEAST_GAIN = 1e-4
+"""In nats, of the sum of all UEs: a float32 of some hundreds has 3e-5."""
 POWER_STEPS = 100
 LEAST_SHARE = 1e-3
 """Share of the budget that silent BSs are tried with where powers and association alternate."""
@@ -36,9 +41,13 @@ def _x_ln_x(count: Array) -> Array:
     return count * jnp.log(jnp.maximum(count, 1.0))
 
 
-def _value(problem: AssociationProblem, ln_eff: Array, association: Array, load: Array) -> Float[Array, ""]:
-    own = jnp.take_along_axis(ln_eff, jnp.maximum(association, 0)[None], 0)[0]
-    return jnp.where(association >= 0, own, 0.0).sum() - _x_ln_x(load).sum()
+def _own(ln_eff: Array, association: Array) -> Float[Array, "ue"]:
+    picked = jnp.take_along_axis(ln_eff, jnp.maximum(association, 0)[None], 0)[0]
+    return jnp.where(association >= 0, picked, 0.0)
+
+
+def _value(ln_eff: Array, association: Array, load: Array) -> Float[Array, ""]:
+    return _own(ln_eff, association).sum() - _x_ln_x(load).sum()
 
 
 def _dual(problem: AssociationProblem, ln_eff: Float[Array, "bs ue"], steps: int) -> Int[Array, "ue"]:
@@ -48,7 +57,7 @@ def _dual(problem: AssociationProblem, ln_eff: Float[Array, "bs ue"], steps: int
     def choose(price: Array) -> tuple[Array, Array, Array]:
         association = best_bs(ln_eff - price[:, None], reach)[1]
         load = load_of(problem, association)
-        return association, load, _value(problem, ln_eff, association, load)
+        return association, load, _value(ln_eff, association, load)
 
     def step(t, state):
         price, best, value = state
@@ -66,34 +75,73 @@ def _dual(problem: AssociationProblem, ln_eff: Float[Array, "bs ue"], steps: int
 
 class _State(NamedTuple):
     association: Int[Array, "ue"]
-    load: Float[Array, "bs"]
-    own: Float[Array, "ue"]
+    value: Float[Array, ""]
     going: Bool[Array, ""]
-    moves: Int[Array, ""]
+    steps: Int[Array, ""]
 
 
-def _moves(problem: AssociationProblem, ln_eff: Float[Array, "bs ue"], association: Array) -> Int[Array, "ue"]:
-    """The best single move until none helps: the dual leaves a few UEs misplaced."""
+def _swap(ln_eff: Array, reach: Array, association: Array, own: Array) -> Int[Array, "ue"]:
+    """The association after the best exchange of the BSs of two UEs."""
+    gain = jnp.where(reach, ln_eff - own, -jnp.inf)[jnp.maximum(association, 0)]
+    gain = jnp.where(association[:, None] >= 0, gain, -jnp.inf)
+    pair = gain + gain.T
+    partner = jnp.argmax(pair, 1)
+    one = jnp.argmax(jnp.take_along_axis(pair, partner[:, None], 1)[:, 0])
+    other = partner[one]
+    return association.at[jnp.stack([one, other])].set(association[jnp.stack([other, one])])
+
+
+def _chain(ln_eff: Array, reach: Array, association: Array, own: Array, load: Array, hops: int) -> Int[Array, "ue"]:
+    """The association after the best chain of moves: every UE but the last takes the place of the next one.
+
+    The value of a chain up to a BS takes the UE of the best chain into it; a chain that comes back to a BS may be
+    worth less than it seems, so that its association has to be valued.
+    """
+    others = reach & (jnp.arange(len(load))[:, None] != association)
+    entering = jnp.where(others, ln_eff, -jnp.inf)
+    leaves = _x_ln_x(load) - _x_ln_x(load - 1)
+    enters = _x_ln_x(load + 1) - _x_ln_x(load)
+    leaving = [gather(leaves, association) - own]
+    for _ in range(hops - 1):
+        arrives = (entering + leaving[-1]).max(1)
+        leaving.append(gather(arrives, association) - own)
+    tops = [best_bs(entering + (kept - enters[:, None]), others) for kept in leaving]
+    length = jnp.argmax(jnp.stack([value.max() for value, _ in tops]))
+    mover = jnp.stack([jnp.argmax(value) for value, _ in tops])[length]
+    target = jnp.stack([at for _, at in tops])[length, mover]
+    for hop in reversed(range(hops)):
+        goes, place = hop <= length, association[mover]
+        association = association.at[mover].set(jnp.where(goes, target, place))
+        # Who comes to the place that is left: of a chain as long as `hop`, the UE that makes it best.
+        if hop > 0:
+            came = jnp.argmax(entering[place] + leaving[hop - 1])
+            mover, target = jnp.where(goes, came, mover), jnp.where(goes, place, target)
+    return association
+
+
+def _improve(
+    problem: AssociationProblem, ln_eff: Float[Array, "bs ue"], association: Array, most: int, *, hops: int, swaps: bool
+) -> Int[Array, "ue"]:
+    """The best chain of moves, or the best swap, in every step, until none helps."""
     reach = (problem.snr > 0).T
 
     def step(state: _State) -> _State:
-        association, load, own = state.association, state.load, state.own
-        stays = jnp.arange(problem.num_bss)[:, None] == association
-        entering = ln_eff - (_x_ln_x(load + 1) - _x_ln_x(load))[:, None]
-        value, target = best_bs(entering, reach & ~stays)
-        leaving = (_x_ln_x(load) - _x_ln_x(load - 1))[jnp.maximum(association, 0)]
-        gain = value - own + leaving
-        mover = jnp.argmax(gain)
-        going = gain[mover] > 1e-5
-        source, to, change = association[mover], target[mover], going.astype(load.dtype)
-        association = association.at[mover].set(jnp.where(going, to, source))
-        own = own.at[mover].set(jnp.where(going, ln_eff[to, mover], own[mover]))
-        return _State(association, load.at[source].add(-change).at[to].add(change), own, going, state.moves + 1)
+        own = _own(ln_eff, state.association)
+        load = load_of(problem, state.association)
+        trials = [_chain(ln_eff, reach, state.association, own, load, hops)]
+        if swaps:
+            trials.append(_swap(ln_eff, reach, state.association, own))
+        values = [_value(ln_eff, trial, load_of(problem, trial)) for trial in trials]
+        best, value = trials[0], values[0]
+        for trial, worth in zip(trials[1:], values[1:], strict=True):
+            best, value = jnp.where(worth > value, trial, best), jnp.maximum(worth, value)
+        going = value > state.value + LEAST_GAIN
+        best = jnp.where(going, best, state.association)
+        return _State(best, jnp.where(going, value, state.value), going, state.steps + 1)
 
-    own = jnp.take_along_axis(ln_eff, jnp.maximum(association, 0)[None], 0)[0]
-    state = _State(association, load_of(problem, association), own, jnp.ones((), bool), jnp.zeros((), jnp.int32))
-    going = lambda state: state.going & (state.moves < 2 * problem.num_ues)  # noqa: E731
-    return jax.lax.while_loop(going, step, state).association
+    value = _value(ln_eff, association, load_of(problem, association))
+    state = _State(association, value, jnp.ones((), bool), jnp.zeros((), jnp.int32))
+    return jax.lax.while_loop(lambda state: state.going & (state.steps < most), step, state).association
 
 
 def max_sum_utility_association(
@@ -101,7 +149,7 @@ def max_sum_utility_association(
 ) -> Int[Array, " ue"]:
     """The association of the highest sum of ``ln(log2(1 + SINR_ij) / N_j)`` at fixed powers: MSUA.
 
-    Steps on the prices, then the best single moves until none helps.
+    Steps on the prices, then the best single moves, then chains of moves and swaps, until none helps.
 
     Args:
         problem: one downlink; its objective plays no part.
@@ -112,7 +160,9 @@ def max_sum_utility_association(
         BS of every UE [ue], -1 for UEs out of reach.
     """
     ln_eff = _ln_efficiency(problem, power)
-    return _moves(problem, ln_eff, _dual(problem, ln_eff, steps))
+    association = _dual(problem, ln_eff, steps)
+    association = _improve(problem, ln_eff, association, 2 * problem.num_ues, hops=1, swaps=False)
+    return _improve(problem, ln_eff, association, problem.num_ues, hops=HOPS, swaps=True)
 
 
 def association_msuamp(problem: AssociationProblem) -> Solution:

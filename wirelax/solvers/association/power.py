@@ -24,7 +24,7 @@ from wirelax.solvers.association.links import Links, gather, links_of, product, 
 
 __all__ = ["POWER_FLOOR", "Goal", "power_step", "power_update", "update_links"]
 
-POWER_FLOOR = 1e-6
+POWER_FLOOR = 1e-8
 """Least share of the budget of a BS with UEs: a power of zero would stay there."""
 
 Goal = Literal["sum-rate", "proportional-fair", "log-rate"]
