@@ -6,12 +6,16 @@ own.
 """
 
 from wirelax.solvers.association import (
+    association_direct,
     association_juapcmwser,
+    association_juapcmwser_published,
+    association_local_search,
     association_maramp,
     association_msuamp,
     association_msuapc,
     association_polish,
     association_uamwser,
+    association_uamwser_published,
     power_polish,
 )
 from wirelax.solvers.energy_efficiency import (
@@ -59,12 +63,16 @@ __all__ = [
     "NlpResult",
     "NonlinearProgram",
     "PowerGrid",
+    "association_direct",
     "association_juapcmwser",
+    "association_juapcmwser_published",
+    "association_local_search",
     "association_maramp",
     "association_msuamp",
     "association_msuapc",
     "association_polish",
     "association_uamwser",
+    "association_uamwser_published",
     "dinkelbach",
     "efficiency_steps",
     "energy_efficiency_gradient",

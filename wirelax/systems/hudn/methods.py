@@ -78,8 +78,13 @@ _PLAIN: dict[str, Callable[[Any], Solution]] = {
     "msuapc": solvers.association_msuapc,
     "uamwser": solvers.association_uamwser,
     "juapcmwser": solvers.association_juapcmwser,
+    "uamwser-published": solvers.association_uamwser_published,
+    "juapcmwser-published": solvers.association_juapcmwser_published,
 }
-_WITH_STARTS: dict[str, tuple[Callable[..., Solution], str]] = {}
+_WITH_STARTS: dict[str, tuple[Callable[..., Solution], str]] = {
+    "local-search": (solvers.association_local_search, "starts"),
+    "direct": (solvers.association_direct, "starts"),
+}
 
 
 def method(system: Any, name: str) -> Method:
