@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from wirelax.problems import AssociationProblem
 from wirelax.solvers.association.links import best_bs, efficiency, gather, load_of, sum_by_bs
 
-__all__ = ["best_single_moves", "move_gains", "moves_at"]
+__all__ = ["best_single_moves", "entering_and_leaving", "move_gains", "moves_at"]
 
 
 def _sum_rate_gains(
@@ -57,15 +57,32 @@ def move_gains(
     """
     eff = efficiency(problem, power)
     load = load_of(problem, association)
-    own = _own(eff, association)
-    if problem.objective == "sum-rate":
-        entering, leaving = _sum_rate_gains(eff, association, load, own)
-    else:
-        entry = _entry(eff, load, problem.rate_floor)
-        entering, leaving = _fair_gains(entry, association, load, own, problem.rate_floor)
+    entering, leaving = entering_and_leaving(problem, eff, association, load, _own(eff, association))
     stays = jnp.arange(problem.num_bss)[:, None] == association
     gains = jnp.where(stays, 0.0, entering + leaving)
     return jnp.where(problem.snr > 0, gains.T, -jnp.inf)
+
+
+def entering_and_leaving(
+    problem: AssociationProblem,
+    efficiency: Float[Array, "bs ue"],
+    association: Int[Array, "ue"],
+    load: Float[Array, "bs"],
+    own: Float[Array, "ue"],
+) -> tuple[Float[Array, "bs ue"], Float[Array, "ue"]]:
+    """What the utility of a BS gains if a UE enters it, and that of its present one if the UE leaves.
+
+    Args:
+        problem: whose objective is the utility.
+        efficiency: ``log2(1 + SINR)`` of every UE under every BS.
+        association: BS of every UE, -1 for none.
+        load: UEs of every BS.
+        own: `efficiency` of every UE at its own BS.
+    """
+    if problem.objective == "sum-rate":
+        return _sum_rate_gains(efficiency, association, load, own)
+    entry = _entry(efficiency, load, problem.rate_floor)
+    return _fair_gains(entry, association, load, own, problem.rate_floor)
 
 
 def _own(efficiency: Array, association: Array) -> Float[Array, "ue"]:
