@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from wirelax.kernels import activity
 from wirelax.problems import AssociationProblem, evaluate
 from wirelax.solvers.association.links import best_bs, links_of
 from wirelax.solvers.association.power import update_links
@@ -46,7 +47,9 @@ def _relaxed_utility(problem: AssociationProblem, variables: Variables, temperat
     held = reach.any(-1, keepdims=True)
     share = jax.nn.softmax(logits / temperature, -1, where=reach | ~held)
     share = jnp.where(reach, share, 0.0)
-    return problem.utility_of_rates(problem.relaxed_rates(share, jax.nn.sigmoid(power)))
+    # The gate without its slope, a product over UEs that costs more than all the rest and hardly matters.
+    power = jax.nn.sigmoid(power) * jax.lax.stop_gradient(activity(share))
+    return problem.utility_of_rates(problem.relaxed_rates(share, power, gate=False))
 
 
 def _climb(problem: AssociationProblem, start: Variables, steps: int) -> tuple[Int[Array, "ue"], Array, Array]:

@@ -106,11 +106,12 @@ def _chain(ln_eff: Array, reach: Array, association: Array, own: Array, load: Ar
         arrives = (entering + leaving[-1]).max(1)
         leaving.append(gather(arrives, association) - own)
     tops = [best_bs(entering + (kept - enters[:, None]), others) for kept in leaving]
-    length = jnp.argmax(jnp.stack([value.max() for value, _ in tops]))
+    reached = jnp.stack([value.max() for value, _ in tops])
+    length, some = jnp.argmax(reached), reached.max() > -jnp.inf
     mover = jnp.stack([jnp.argmax(value) for value, _ in tops])[length]
     target = jnp.stack([at for _, at in tops])[length, mover]
     for hop in reversed(range(hops)):
-        goes, place = hop <= length, association[mover]
+        goes, place = some & (hop <= length), association[mover]
         association = association.at[mover].set(jnp.where(goes, target, place))
         # Who comes to the place that is left: of a chain as long as `hop`, the UE that makes it best.
         if hop > 0:
