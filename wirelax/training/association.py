@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from wirelax.policies import PolicySpec, PolicyState
-from wirelax.policies.association.heads import TEMPERATURE, AssociationMode, choice_logits, chosen, power_of
+from wirelax.policies.association.heads import TEMPERATURE, AssociationMode, choice_logits, chosen, power_of, silenced
 from wirelax.problems import AssociationProblem
 from wirelax.smoothing import straight_through_argmax, tempered_softmax
 from wirelax.training.objectives import Evaluation, Labelled
@@ -43,13 +43,13 @@ class TemperatureRule(Protocol):
 
 @dataclass(frozen=True)
 class FixedTemperature:
-    """The temperature stays at `value`."""
+    """The temperature stays at `value`, or where it is if that is None: another term of the objective moves it."""
 
-    value: float
+    value: float | None = None
 
     def __call__(self, temperature: Float[Array, ""], share: Float[Array, "*batch ue bs"]) -> Float[Array, ""]:
-        """`value`."""
-        return jnp.full_like(temperature, self.value)
+        """The value."""
+        return temperature if self.value is None else jnp.full_like(temperature, self.value)
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,7 @@ class AssociationObjective:
         entropy: weight of the mean entropy of a UE's choice, which keeps choices open.
         gate: BSs are silent as far as they have no UE, see `AssociationProblem.relaxed_rates`.
         discount: weight of a round over that of the next one.
+        every: only every so many rounds count, the last among them.
         starts: of a network with random starts, for every problem.
         keep: whether the metrics hold the best hard allocation of the batch, where that is one problem.
     """
@@ -151,6 +152,7 @@ class AssociationObjective:
     entropy: float = 0.0
     gate: bool = True
     discount: float = 0.8
+    every: int = 1
     starts: int = 1
     keep: bool = False
 
@@ -159,7 +161,7 @@ class AssociationObjective:
         batch = jax.tree.map(lambda leaf: jnp.repeat(leaf, self.starts, 0), batch)
         temperature = _temperature(policy)
         outputs, variables = self.spec.training_outputs(policy, batch, key=key)
-        looks = jax.vmap(_rounds)(outputs)
+        looks = jax.tree.map(lambda leaf: leaf[:, :: -self.every][:, ::-1], dict(jax.vmap(_rounds)(outputs)))
         one = jax.vmap(self._look, in_axes=(0, None, None))
         gain, seen = jax.vmap(one, in_axes=(0, 0, None))(looks, batch, temperature)
         count = gain.shape[1]
@@ -178,13 +180,13 @@ class AssociationObjective:
         """What is to grow, and what is to know, of one round of one problem."""
         logits = choice_logits(outputs["logits"], problem.snr > 0)
         share, power = tempered_softmax(logits, temperature), power_of(outputs, self.mode)
-        hard = jax.nn.one_hot(chosen(outputs, problem, self.mode), problem.num_bss, dtype=share.dtype)
-        hard = jnp.where(problem.reachable[:, None], hard, 0.0)
+        association = chosen(outputs, problem, self.mode)
+        allocation = problem.allocation(association, silenced(problem, association, power))
 
         def utility(share: Array, power: Array) -> Array:
             return relative_utility(problem, problem.relaxed_rates(share, power, gate=self.gate))
 
-        hard_rates = problem.relaxed_rates(hard, power)
+        hard_rates = problem.rates(allocation)
         top = share.max(-1).sum() / jnp.maximum(problem.reachable.sum(), 1)
         seen = {"share": share, "hard": problem.utility_of_rates(hard_rates), "first_choice": top}
         if self.mode == "power":

@@ -17,8 +17,10 @@ RATE_UNIT = 5.0
 MOST_SHARE = 0.999
 """Of the interference at a UE, that one BS is credited with."""
 SMALLEST = 1e-9
-POWERS = (1e-5, 0.9975)
+POWERS = (1e-6, 0.9975)
 """Bounds of proposed powers."""
+FIRST_SLOPE = 0.2
+"""What a BS alone with one UE gains by a unit of the logarithm of its power, in units of values."""
 NO_LINK = -10.0
 """Value of a link that there is not."""
 
@@ -90,43 +92,45 @@ def outlook(
     floor = features["rate_floor"] if fair else None
     mask = (association[:, None] == jnp.arange(snr.shape[1])) & reach
     load = mask.sum(0).astype(snr.dtype)
-    power = jnp.where(load > 0, power, 0.0)
-    received = snr * power
+    received = snr * jnp.where(load > 0, power, 0.0)
     others = _others(received)
-    full = rate(snr / others)
+    clean = snr / others
     sharing = _of_own(mask, jnp.maximum(load, 1))
     own_others = jnp.maximum(_of_own(mask, others), 1.0)
     own_sinr = _of_own(mask, received) / own_others
     rates = rate(own_sinr) / jnp.maximum(sharing, 1)
     worth, slope = _value(rates, floor), _slope(rates, floor)
-    # What one more UE takes from those of a BS.
-    price = jnp.where(mask, (slope * rates)[:, None], 0.0).sum(0) / (1 + load)
-    join = jnp.where(reach, _value(full / (1 + load), floor) - price, 0.0)
-    takeover = jnp.where(reach, join - worth[:, None], NO_LINK)
-    # What a BS at full power takes from the UEs of others, exactly and to first order.
+    # The power that meets the first-order condition, and that of a BS with one UE of a high rate.
     weight = slope / jnp.maximum(sharing, 1)
     victim = reach & ~mask & (sharing > 0)[:, None]
-    part = jnp.where(mask, 0.0, jnp.clip(received / own_others[:, None], 0.0, MOST_SHARE))
-    without = own_sinr[:, None] / (1 - part)
-    under = own_sinr[:, None] / (1 + snr * (1 - power) / own_others[:, None])
-    harm = jnp.where(victim, weight[:, None] * jnp.log((1 + without) / (1 + under)), 0.0)
     pull = weight * own_sinr / (1 + own_sinr)
     gain = jnp.where(mask, pull[:, None], 0.0).sum(0)
-    cost = jnp.where(victim, (pull / own_others)[:, None] * snr, 0.0).sum(0)
-    ratio = jnp.log(gain + SMALLEST) - jnp.log(cost + SMALLEST)
-    ue = [worth, jnp.log1p(own_sinr) / RATE_UNIT, jnp.log1p(sharing), takeover.max(-1), full.max(-1) / RATE_UNIT]
+    cost = jnp.where(victim, (pull / own_others)[:, None] * snr, 0.0).sum(0) + SMALLEST
+    alone = jnp.clip(FIRST_SLOPE / cost, *POWERS)
+    best = jnp.where(load > 0, jnp.clip(gain / cost, *POWERS), alone)
+    # What one more UE takes from those of a BS, and what a BS takes from the UEs of others.
+    price = jnp.where(mask, (slope * rates)[:, None], 0.0).sum(0) / (1 + load)
+    now, then = rate(clean * power), rate(clean * alone)
+    join_now, join_then = (_value(rates / (1 + load), floor) - price for rates in (now, then))
+    takeover = jnp.where(reach, join_then - worth[:, None], NO_LINK)
+    part = jnp.where(mask, 0.0, jnp.clip(received / own_others[:, None], 0.0, MOST_SHARE))
+    without = own_sinr[:, None] / (1 - part)
+    under = own_sinr[:, None] / (1 - part + snr * alone / own_others[:, None])
+    harm = jnp.where(victim, weight[:, None] * jnp.log((1 + without) / (1 + under)), 0.0)
+    ue = [worth, jnp.log1p(own_sinr) / RATE_UNIT, jnp.log1p(sharing), takeover.max(-1), then.max(-1) / RATE_UNIT]
     bs = [
         jnp.log1p(load),
         price,
         jnp.where(mask, rates[:, None], 0.0).sum(0) / RATE_UNIT,
-        jnp.where(mask, full, 0.0).max(0) / RATE_UNIT,
+        jnp.where(mask, then, 0.0).max(0) / RATE_UNIT,
         harm.sum(0),
-        jnp.clip(ratio, -10, 10) / RATE_UNIT,
+        jnp.log(alone) / RATE_UNIT,
+        jnp.log(best) / RATE_UNIT,
         takeover.max(0),
-        full.max(0) / RATE_UNIT,
+        then.max(0) / RATE_UNIT,
         features["macro"],
     ]
     stack = lambda values: jnp.stack([jnp.asarray(v, snr.dtype) for v in values], -1)  # noqa: E731
-    best = jnp.clip(jnp.exp(jnp.minimum(ratio, 0.0)), *POWERS)
-    links = (jnp.where(reach, full, 0.0) / RATE_UNIT, join, mask.astype(snr.dtype))
+    links = (now / RATE_UNIT, then / RATE_UNIT, join_now, join_then, mask.astype(snr.dtype))
+    links = tuple(jnp.where(reach, matrix, 0.0) for matrix in links)
     return Outlook(links, stack(ue), stack(bs), mask, takeover, harm, part, jnp.log(best) - jnp.log1p(-best))

@@ -17,6 +17,8 @@ __all__ = ["START_CHANNELS", "UnfoldedNetwork", "random_start"]
 
 START_CHANNELS = 2
 """Random numbers of a BS that a start has: one moves its first power, all are seen in every round."""
+FURTHEST = 10.0
+"""How far behind its UE's largest a logit is seen."""
 SHARPNESS = 3.0
 """Of the softmax over what links would gain, by which nodes look at each other."""
 
@@ -40,6 +42,7 @@ class _Round(nn.Module):
 
     width: int
     hidden: int
+    edge: int
     fair: bool
 
     @nn.compact
@@ -58,6 +61,7 @@ class _Round(nn.Module):
         by_ue, by_bs = (nn.Dense(len(matrices) + 1, name=f"{name}_links")(x) for name, x in (("ue", ue), ("bs", bs)))
         change = sum((by_ue[:, None, n] + by_bs[:, n]) * matrix for n, matrix in enumerate(matrices))
         change = change + nn.Dense(self.width, name="match")(ue) @ bs.T / self.width
+        change = change + self._by_link((*matrices, _behind(masked)), ue, bs)
         keep = nn.sigmoid(by_bs[:, -1] + 2.0)
         turn = nn.Dense(2, name="turn")(nn.relu(nn.Dense(self.hidden, name="turn_in")(bs)))
         power = power + nn.sigmoid(turn[:, 0]) * (seen.proposal - power) + turn[:, 1]
@@ -65,9 +69,21 @@ class _Round(nn.Module):
         new = _State(keep * state.logits + change, power, ue, bs)
         return new, (new.logits, new.power)
 
+    def _by_link(self, matrices: tuple[Array, ...], ue: Array, bs: Array) -> Array:
+        """Change of the logits by a hidden layer of every link."""
+        dense = lambda name, inputs: nn.Dense(self.edge, name=name)(inputs)  # noqa: E731
+        hidden = dense("link_in", jnp.stack(matrices, -1)) + dense("link_ue", ue)[:, None] + dense("link_bs", bs)
+        return nn.Dense(1, name="link_out")(nn.relu(hidden))[..., 0]
+
     def _node(self, name: str, old: Array, seen: Array) -> Array:
         inner = nn.relu(nn.Dense(self.hidden, name=f"{name}_in")(seen))
         return nn.LayerNorm(name=f"{name}_norm")(old + nn.Dense(self.width, name=f"{name}_out")(inner))
+
+
+def _behind(masked: Array) -> Array:
+    """How far the logits of a UE are behind its largest, bounded; 0 without a link."""
+    top = jnp.where(jnp.isfinite(masked), masked, -1e9).max(-1, keepdims=True)
+    return jnp.where(jnp.isfinite(masked), jnp.maximum(masked - top, -FURTHEST), 0.0) / 2
 
 
 def _looks(seen: Outlook, reach: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
@@ -83,17 +99,18 @@ def _looks(seen: Outlook, reach: Array) -> tuple[tuple[Array, ...], tuple[Array,
 class UnfoldedNetwork(nn.Module):
     """Rounds of a learned update of logits and powers for any numbers of UEs and BSs.
 
-    Every round decides, looks at what the kernels say of the decision (`outlook`), and changes the logits of all links
-    and the powers, which it also moves towards their first-order condition as far as a learned gate says. UEs and BSs
-    have states; they look at each other with weights that the physics gives, and a logit changes by a combination of
-    what the physics says of the link, with factors from the states at its ends: no hidden numbers of links, which would
-    take most of the time. The rounds share their numbers, so that there may be more of them than in training.
-    Permuting UEs or BSs of one tier permutes the outputs.
+    Every round decides, looks at what the kernels say of the decision (`outlook`, a constant for the gradient), and
+    changes the logits of all links and the powers, which it also moves towards their first-order condition as far as a
+    learned gate says. UEs and BSs have states and look at each other with weights that the physics gives; a link has
+    its logit alone, which changes by what the physics says of the link and the states at its ends say of themselves,
+    so that a round takes about the time of a few dozen updates of the powers. The rounds share their numbers, so that
+    there may be more of them than in training. Permuting UEs, or BSs of one tier, permutes the outputs.
 
     Attributes:
         rounds: how many.
         width: of the states of nodes.
-        hidden: of the hidden layers.
+        hidden: of the hidden layers of nodes.
+        edge: of the hidden layer of links.
         fair: whether the utility is proportionally fair.
         training: whether a start that is not given is drawn; else it is 0.
     """
@@ -101,6 +118,7 @@ class UnfoldedNetwork(nn.Module):
     rounds: int = 8
     width: int = 16
     hidden: int = 32
+    edge: int = 16
     fair: bool = False
     training: bool = False
 
@@ -132,5 +150,7 @@ class UnfoldedNetwork(nn.Module):
             in_axes=(nn.broadcast, nn.broadcast, nn.broadcast),
             length=self.rounds,
         )
-        last, (logits, power) = scan(self.width, self.hidden, self.fair, name="round")(state, features, fixed, start)
+        last, (logits, power) = scan(self.width, self.hidden, self.edge, self.fair, name="round")(
+            state, features, fixed, start
+        )
         return {"logits": last.logits, "power": last.power, "rounds": {"logits": logits, "power": power}}

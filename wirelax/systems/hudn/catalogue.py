@@ -26,4 +26,8 @@ METHODS = {
     "direct": Entry("gradient ascent on a relaxed association and powers from several starts", _METHOD),
 }
 
-RECIPES: dict[str, Entry] = {}
+RECIPES = {
+    "unfolded": Entry(
+        "rounds of a learned update that sees rates, prices and harms, any size", "wirelax.systems.hudn.recipes:recipe"
+    ),
+}

@@ -1,0 +1,65 @@
+"""Decisions of the unfolded network from several starts: the best of all rounds, as the kernels judge them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from wirelax.policies.association.unfolded import random_start
+from wirelax.policies.policy import PolicySpec, PolicyState
+from wirelax.problems import AssociationProblem, evaluate
+from wirelax.types import Allocation, Solution, Status
+
+__all__ = ["BestOfStarts"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BestOfStarts:
+    """The best decision of all rounds from several starts, as the ``solve`` of a `Method`.
+
+    The first start is the one without random numbers, so that with one start the decision needs no key and permutes
+    with UEs and BSs.
+
+    Attributes:
+        spec: of the policy, with an `UnfoldedNetwork`.
+        starts: how many.
+        rounds: of the network; None for as many as in training.
+    """
+
+    spec: PolicySpec
+    starts: int = 1
+    rounds: int | None = None
+
+    def __call__(self, state: PolicyState, problem: AssociationProblem, key: PRNGKeyArray) -> Solution:
+        """Decide one problem; a decision that is not finite becomes zeros and says so."""
+        utility, allocation = self.candidates(state, problem, key)
+        best = jnp.argmax(jnp.where(jnp.isfinite(utility), utility, -jnp.inf))
+        allocation = jax.tree.map(lambda leaf: leaf[best], dict(allocation))
+        finite = jnp.isfinite(utility[best]) & jnp.isfinite(allocation["power_w"]).all()
+        allocation = jax.tree.map(lambda leaf: jnp.where(finite, leaf, jnp.zeros_like(leaf)), allocation)
+        return evaluate(problem, allocation, status=jnp.where(finite, Status.CONVERGED, Status.NOT_FINITE))
+
+    def candidates(
+        self, state: PolicyState, problem: AssociationProblem, key: PRNGKeyArray
+    ) -> tuple[Float[Array, " start"], Allocation]:
+        """Utility and allocation of the best round from every start."""
+        network = self.spec.network if self.rounds is None else self.spec.network.clone(rounds=self.rounds)
+        inputs = self.spec.inputs(state, problem)
+
+        def judged(outputs: Mapping[str, Any]) -> tuple[Array, Allocation]:
+            allocation = self.spec.head(outputs, problem)
+            return problem.utility(allocation), allocation
+
+        def one(start: Array) -> tuple[Array, Allocation]:
+            outputs: Any = network.apply(state.params, inputs, start)
+            utility, allocation = jax.vmap(judged)(outputs["rounds"])
+            best = jnp.argmax(utility)
+            return utility[best], jax.tree.map(lambda leaf: leaf[best], dict(allocation))
+
+        drawn = jax.vmap(lambda key: random_start(problem.num_bss, key=key))(jax.random.split(key, self.starts))
+        return jax.vmap(one)(drawn.at[0].set(0.0))
