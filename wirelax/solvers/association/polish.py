@@ -7,18 +7,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from wirelax.problems import AssociationProblem, evaluate
-from wirelax.solvers.association.links import efficiency, links_of
-from wirelax.solvers.association.moves import moves_at
+from wirelax.solvers.association.links import links_of
 from wirelax.solvers.association.power import update_links
+from wirelax.solvers.association.switching import best_switching_moves
 from wirelax.types import Allocation, Solution
 
 __all__ = ["association_polish", "power_polish"]
 
 LEAST_START = 1e-3
-"""Share of the budget that powers rise from, and with which moves see silent BSs, so that these come back."""
-ROUNDS = 4
-MOVES = 30
-UPDATES = 30
+"""Share of the budget that powers rise from: one near 0 takes many updates to come back."""
+ROUNDS, MOVES, UPDATES = 6, 10, 10
+"""Fewer moves between updates reach less in the same time, and so do more (measured from random starts)."""
 
 
 def power_polish(
@@ -30,13 +29,13 @@ def power_polish(
     moves: int = MOVES,
     updates: int = UPDATES,
 ) -> tuple[Int[Array, " ue"], Float[Array, " bs"]]:
-    """Power updates and the best single moves in turns, for the utility of the problem.
+    """The best single moves, which switch BSs on and off, and power updates in turns, for the utility of the problem.
 
     Args:
         problem: one downlink.
         association: start, -1 for UEs out of reach [ue].
-        power: start, shares of the budgets [bs]; the powers of BSs without UEs do not count.
-        rounds: of updates and moves (static).
+        power: start, shares of the budgets [bs]; those of BSs without UEs do not count.
+        rounds: of moves and updates (static).
         moves: most moves in a round (static).
         updates: steps of the power in a round (static).
 
@@ -44,24 +43,27 @@ def power_polish(
         The best association and powers on the way, the start (with BSs without UEs silent) among them.
     """
 
-    def utility(links, power) -> Array:
-        return problem.utility_of_rates(links.rates(power))
-
-    def round_of(_, state):
-        association, power, best, value = state
+    def updated(association: Array, power: Array) -> tuple[Array, Array]:
+        """Powers after some updates, and the utility that they reach."""
         links = links_of(problem, association)
         start = jnp.maximum(power, LEAST_START)
         power = update_links(links, start, updates, problem.rate_floor, problem.objective)
-        reached = utility(links, power)
+        return power, problem.utility_of_rates(links.rates(power))
+
+    def round_of(_, state):
+        association, power, best, value = state
+        association, power = best_switching_moves(problem, association, power, moves)
+        power, reached = updated(association, power)
         better = reached > value
         best = jax.tree.map(lambda new, old: jnp.where(better, new, old), (association, power), best)
-        seen = efficiency(problem, jnp.maximum(power, LEAST_START))
-        association = moves_at(problem, seen, association, moves)
         return association, power, best, jnp.where(better, reached, value)
 
     links = links_of(problem, association)
     silent = jnp.where(links.load > 0, power, 0.0)
-    state = (association, silent, (association, silent), utility(links, silent))
+    given = problem.utility_of_rates(links.rates(silent))
+    first, reached = updated(association, silent)
+    power = jnp.where(reached > given, first, silent)
+    state = (association, power, (association, power), jnp.maximum(reached, given))
     return jax.lax.fori_loop(0, rounds, round_of, state)[2]
 
 

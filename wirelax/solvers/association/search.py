@@ -1,4 +1,4 @@
-"""Local search: powers and single moves in turns from several starts, each near the best so far."""
+"""Local search: moves that switch BSs, and powers, in turns from several starts, some near the best so far."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from wirelax.solvers.association.sum_of_ratios import (
     association_uamwser,
     max_rate_association,
 )
+from wirelax.solvers.association.switching import all_on_one
 from wirelax.types import Solution
 
-__all__ = ["association_local_search"]
+__all__ = ["association_greedy", "association_local_search"]
 
-ROUNDS = 6
-DEPTH = 7.0
-"""Most nats by which the power of a BS is lowered at random, before UEs choose."""
+GREEDY_ROUNDS = 12
+FEWEST_ON, MOST_ON = 0.1, 0.6
+"""Share of the BSs that are on in a start at random: drawn between these."""
 MOVED = 0.15
 """Share of the UEs and BSs that change at random in a start near the best so far."""
 
@@ -29,14 +30,29 @@ Found = tuple[Int[Array, "ue"], Float[Array, "bs"]]
 
 
 def _random_start(problem: AssociationProblem, best: Found, key: PRNGKeyArray) -> Found:
-    """Some BSs at random powers, and some UEs where their rate is highest then."""
-    level, which_bs, which_ue, near = jax.random.split(key, 4)
+    """Some BSs on and the UEs at the strongest of them; or the best so far with some BSs and UEs changed so."""
+    share_key, on_key, which_key, near = jax.random.split(key, 4)
     association, power = best
     moved = jnp.where(jax.random.bernoulli(near), MOVED, 1.0)
-    drawn = jnp.exp(-DEPTH * jax.random.uniform(level, power.shape, power.dtype))
-    power = jnp.where(jax.random.uniform(which_bs, power.shape) < moved, drawn, power)
+    share = jax.random.uniform(share_key, (), power.dtype, FEWEST_ON, MOST_ON)
+    drawn = jax.random.uniform(on_key, power.shape, power.dtype) < share
+    which_bs, which_ue = (
+        jax.random.uniform(k, x.shape) < moved for k, x in zip(jax.random.split(which_key), best[::-1])
+    )
+    power = jnp.where(which_bs, drawn.astype(power.dtype), power)
     chosen = best_bs(efficiency(problem, power), (problem.snr > 0).T)[1]
-    return jnp.where(jax.random.uniform(which_ue, association.shape) < moved, chosen, association), power
+    return jnp.where(which_ue, chosen, association), power
+
+
+def association_greedy(problem: AssociationProblem) -> Solution:
+    """BSs switched on one at a time from nothing, see `all_on_one` and `power_polish`.
+
+    Args:
+        problem: one downlink.
+    """
+    still = jax.lax.stop_gradient(problem)
+    found = power_polish(still, *all_on_one(still), rounds=GREEDY_ROUNDS)
+    return evaluate(problem, problem.allocation(*found), iterations=GREEDY_ROUNDS)
 
 
 def association_local_search(problem: AssociationProblem, *, key: PRNGKeyArray, starts: int = 8) -> Solution:
@@ -59,7 +75,7 @@ def association_local_search(problem: AssociationProblem, *, key: PRNGKeyArray, 
         known.append((allocation["association"], still.power_share(allocation)))
 
     def better_of(best: tuple[Found, Array], start: Found) -> tuple[Found, Array]:
-        found = power_polish(still, *start, rounds=ROUNDS)
+        found = power_polish(still, *start)
         value = still.utility(still.allocation(*found))
         better = value > best[1]
         return jax.tree.map(lambda new, old: jnp.where(better, new, old), (found, value), best)
