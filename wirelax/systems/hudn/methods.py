@@ -78,6 +78,7 @@ _PLAIN: dict[str, Callable[[Any], Solution]] = {
     "msuapc": solvers.association_msuapc,
     "uamwser": solvers.association_uamwser,
     "juapcmwser": solvers.association_juapcmwser,
+    "greedy": solvers.association_greedy,
     "uamwser-published": solvers.association_uamwser_published,
     "juapcmwser-published": solvers.association_juapcmwser_published,
 }
