@@ -42,7 +42,7 @@ _SECONDS = {
 BASELINES = ("maramp", "msuamp", "msuapc", "uamwser", "juapcmwser")
 SILENT = ("maramp+silent", "msuamp+silent", "uamwser+silent")
 FAULTY = ("uamwser-published", "juapcmwser-published")
-STRONG = ("maramp+polish", "juapcmwser+polish", "local-search", "direct")
+STRONG = ("maramp+polish", "juapcmwser+polish", "greedy", "local-search", "direct")
 LEARNED = (
     "hbgnn-grl",
     "unfolded-grl",
