@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from wirelax.problems import AssociationProblem, evaluate
-from wirelax.solvers.association.links import best_bs, efficiency, full_power, gather, load_of
-from wirelax.solvers.association.power import power_update
+from wirelax.problems import NO_BS, AssociationProblem, evaluate
+from wirelax.solvers.association.links import best_bs, efficiency, full_power, gather, links_of, load_of
+from wirelax.solvers.association.power import update_links, utility_of_links
 from wirelax.types import Solution
 
 __all__ = ["association_msuamp", "association_msuapc", "max_sum_utility_association"]
@@ -99,24 +99,20 @@ def _chain(ln_eff: Array, reach: Array, association: Array, own: Array, load: Ar
     """
     others = reach & (jnp.arange(len(load))[:, None] != association)
     entering = jnp.where(others, ln_eff, -jnp.inf)
-    leaves = _x_ln_x(load) - _x_ln_x(load - 1)
-    enters = _x_ln_x(load + 1) - _x_ln_x(load)
-    leaving = [gather(leaves, association) - own]
-    for _ in range(hops - 1):
-        arrives = (entering + leaving[-1]).max(1)
-        leaving.append(gather(arrives, association) - own)
-    tops = [best_bs(entering + (kept - enters[:, None]), others) for kept in leaving]
-    reached = jnp.stack([value.max() for value, _ in tops])
-    length, some = jnp.argmax(reached), reached.max() > -jnp.inf
-    mover = jnp.stack([jnp.argmax(value) for value, _ in tops])[length]
-    target = jnp.stack([at for _, at in tops])[length, mover]
+    leaves, enters = _x_ln_x(load) - _x_ln_x(load - 1), _x_ln_x(load + 1) - _x_ln_x(load)
+    arrives, leaving = [], []
+    for _ in range(hops):
+        leaving.append(gather(arrives[-1] if arrives else leaves, association) - own)
+        arrives.append((entering + leaving[-1]).max(1))
+    gain = (jnp.stack(arrives) - enters).ravel()
+    best = jnp.argmax(gain)
+    length, place, some = best // len(load), best % len(load), gain[best] > -jnp.inf
     for hop in reversed(range(hops)):
-        goes, place = some & (hop <= length), association[mover]
-        association = association.at[mover].set(jnp.where(goes, target, place))
-        # Who comes to the place that is left: of a chain as long as `hop`, the UE that makes it best.
-        if hop > 0:
-            came = jnp.argmax(entering[place] + leaving[hop - 1])
-            mover, target = jnp.where(goes, came, mover), jnp.where(goes, place, target)
+        goes = some & (hop <= length)
+        mover = jnp.argmax(entering[place] + leaving[hop])
+        left = association[mover]
+        association = association.at[mover].set(jnp.where(goes, place.astype(left.dtype), left))
+        place = jnp.where(goes, left.astype(place.dtype), place)
     return association
 
 
@@ -186,9 +182,19 @@ def association_msuapc(problem: AssociationProblem, *, turns: int = 1) -> Soluti
             rates is kept.
     """
     still = jax.lax.stop_gradient(problem)
-    association = max_sum_utility_association(still, full_power(still))
-    power = power_update(still, association, full_power(still), POWER_STEPS, goal="log-rate")
-    for _ in range(turns - 1):
+
+    def turn(_, state):
+        power, best, value = state
         association = max_sum_utility_association(still, jnp.maximum(power, LEAST_SHARE))
-        power = power_update(still, association, power, POWER_STEPS, goal="log-rate")
-    return evaluate(problem, problem.allocation(association, power), iterations=turns * POWER_STEPS)
+        links = links_of(still, association)
+        power = update_links(links, power, POWER_STEPS, still.rate_floor, "log-rate")
+        reached = utility_of_links(links, power, still.rate_floor, "log-rate")
+        better = reached > value
+        best = jax.tree.map(lambda new, old: jnp.where(better, new, old), (association, power), best)
+        return power, best, jnp.where(better, reached, value)
+
+    power = full_power(still)
+    nobody = jnp.full(still.num_ues, NO_BS, jnp.int32)
+    state = (power, (nobody, power), jnp.full((), -jnp.inf, power.dtype))
+    _, best, _ = jax.lax.fori_loop(0, turns, turn, state)
+    return evaluate(problem, problem.allocation(*best), iterations=turns * POWER_STEPS)

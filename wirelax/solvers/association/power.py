@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, Int
 from wirelax.problems import AssociationProblem
 from wirelax.solvers.association.links import Links, gather, links_of, product, sum_by_bs
 
-__all__ = ["POWER_FLOOR", "Goal", "power_step", "power_update", "update_links"]
+__all__ = ["POWER_FLOOR", "Goal", "power_step", "power_update", "update_links", "utility_of_links"]
 
 POWER_FLOOR = 1e-8
 """Least share of the budget of a BS with UEs: a power of zero would stay there."""
@@ -53,7 +53,8 @@ def power_step(
     return jnp.where(links.load > 0, jnp.maximum(step, least), 0.0)
 
 
-def _utility(links: Links, power: Array, floor: Array, goal: Goal) -> Float[Array, ""]:
+def utility_of_links(links: Links, power: Array, floor: Array, goal: Goal) -> Float[Array, ""]:
+    """What an update of the powers of links maximises."""
     rates = links.rates(power)
     if goal == "sum-rate":
         return rates.sum()
@@ -74,11 +75,11 @@ def update_links(
     def keep_best(_, state):
         power, best, value = state
         new = step(power)
-        reached = _utility(links, new, rate_floor, goal)
+        reached = utility_of_links(links, new, rate_floor, goal)
         better = reached > value
         return new, jnp.where(better, new, best), jnp.where(better, reached, value)
 
-    state = (start, start, _utility(links, start, rate_floor, goal))
+    state = (start, start, utility_of_links(links, start, rate_floor, goal))
     return jax.lax.fori_loop(0, iterations, keep_best, state)[1]
 
 
