@@ -44,6 +44,7 @@ class _Round(nn.Module):
     hidden: int
     edge: int
     fair: bool
+    training: bool
 
     @nn.compact
     def __call__(
@@ -70,10 +71,22 @@ class _Round(nn.Module):
         return new, (new.logits, new.power)
 
     def _by_link(self, matrices: tuple[Array, ...], ue: Array, bs: Array) -> Array:
-        """Change of the logits by a hidden layer of every link."""
-        dense = lambda name, inputs: nn.Dense(self.edge, name=name)(inputs)  # noqa: E731
-        hidden = dense("link_in", jnp.stack(matrices, -1)) + dense("link_ue", ue)[:, None] + dense("link_bs", bs)
-        return nn.Dense(1, name="link_out")(nn.relu(hidden))[..., 0]
+        """Change of the logits by a hidden layer of every link.
+
+        Written out, unit by unit, it becomes one pass over the links that keeps nothing; for a gradient, which would be
+        as many passes again, the layer is a product of matrices.
+        """
+        of_link, of_ue, of_bs = (nn.Dense(self.edge, name=f"link_{name}") for name in ("in", "ue", "bs"))
+        last, by_ue, by_bs = nn.Dense(1, name="link_out"), of_ue(ue), of_bs(bs)
+        if self.training or self.is_initializing():
+            return last(nn.relu(of_link(jnp.stack(matrices, -1)) + by_ue[:, None] + by_bs))[..., 0]
+        weights = of_link.variables["params"], last.variables["params"]
+        (first, shift), (second, change) = ((layer["kernel"], layer["bias"]) for layer in weights)
+        for unit in range(self.edge):
+            hidden = by_ue[:, None, unit] + (by_bs[:, unit] + shift[unit])
+            hidden = hidden + sum(first[n, unit] * matrix for n, matrix in enumerate(matrices))
+            change = change + second[unit] * nn.relu(hidden)
+        return change
 
     def _node(self, name: str, old: Array, seen: Array) -> Array:
         inner = nn.relu(nn.Dense(self.hidden, name=f"{name}_in")(seen))
@@ -150,7 +163,7 @@ class UnfoldedNetwork(nn.Module):
             in_axes=(nn.broadcast, nn.broadcast, nn.broadcast),
             length=self.rounds,
         )
-        last, (logits, power) = scan(self.width, self.hidden, self.edge, self.fair, name="round")(
+        last, (logits, power) = scan(self.width, self.hidden, self.edge, self.fair, self.training, name="round")(
             state, features, fixed, start
         )
         return {"logits": last.logits, "power": last.power, "rounds": {"logits": logits, "power": power}}
