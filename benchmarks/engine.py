@@ -11,6 +11,7 @@ from wirelax.errors import InputError
 from wirelax.report.machine import machine_summary
 
 from .bound import machine_rates
+from .hudn import hudn_rows
 from .interior_point import interior_point_rows
 from .kernels import kernel_rows
 from .search import LABELS, search_rows, solver_rows
@@ -18,7 +19,7 @@ from .uplink_qos import uplink_rows
 
 __all__ = ["FULL", "PARTS", "QUICK", "Sizes", "run"]
 
-PARTS = ("search", "solvers", "interior-point", "uplink", "kernels")
+PARTS = ("search", "solvers", "interior-point", "uplink", "hudn", "kernels")
 """What can be timed apart."""
 
 BOUND_REPEATS = 4
@@ -42,6 +43,8 @@ class Sizes:
         scipy_channels: of these, the ones that SciPy solves.
         uplink_channels: channels of the batched uplink QoS methods.
         uplink_numpy_channels: of these, the ones that NumPy solves.
+        hudn_events: events of the batched methods of the ultra-dense network.
+        hudn_numpy_events: of these, the ones that NumPy solves.
         networks: networks in the batch of the kernels.
         loop_networks: networks that the NumPy loop is timed on.
         bound_elements: length of the arrays that the bounds of the machine are measured with.
@@ -58,6 +61,8 @@ class Sizes:
     scipy_channels: int = 40
     uplink_channels: int = 4096
     uplink_numpy_channels: int = 200
+    hudn_events: int = 256
+    hudn_numpy_events: int = 16
     networks: int = 1_000_000
     loop_networks: int = 20_000
     bound_elements: int = 2**20
@@ -75,6 +80,8 @@ QUICK = Sizes(
     scipy_channels=4,
     uplink_channels=512,
     uplink_numpy_channels=20,
+    hudn_events=32,
+    hudn_numpy_events=4,
     loop_networks=4_000,
     bound_elements=2**18,
     repeats=3,
@@ -138,6 +145,9 @@ def run(
         results += uplink_rows(
             channels=sizes.uplink_channels, numpy_channels=sizes.uplink_numpy_channels, repeats=sizes.repeats
         )
+    if "hudn" in only:
+        say(f"ultra-dense network against NumPy ({sizes.hudn_events} events)")
+        results += hudn_rows(events=sizes.hudn_events, numpy_events=sizes.hudn_numpy_events, repeats=sizes.repeats)
     if "kernels" in only:
         say(f"kernels: SINR and rate of {sizes.networks} networks")
         results += kernel_rows(

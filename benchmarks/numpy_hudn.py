@@ -21,6 +21,7 @@ __all__ = [
     "power_polish",
     "scale_powers",
     "sum_of_ratios",
+    "switching_moves",
     "uamwser",
 ]
 
@@ -200,14 +201,57 @@ def juapcmwser(event: Event, turns: int = 8) -> Found:
     return best
 
 
-def power_polish(event: Event, start: Found, rounds: int = 4, moves: int = 30, updates: int = 30) -> Found:
-    """Powers and single moves in turns after another method; the best pair on the way."""
-    association, power = start
-    best = Found(association, np.where(np.bincount(association, minlength=len(power)) > 0, power, 0.0))
+def _switching_gains(event: Event, association: np.ndarray, power: np.ndarray) -> np.ndarray:
+    """What the sum rate gains by each move of one UE [ue, bs], with the BSs that it switches on (at 1) and off."""
+    rows = np.arange(len(association))
+    load = np.bincount(association, minlength=len(power))
+    received = event.snr * power
+    total = 1 + received.sum(1)
+    own = received[rows, association]
+    others = total - own
+    empty = load == 0
+    flipped = np.where(empty, others[:, None] + event.snr, np.maximum(others[:, None] - received, 1.0))
+    felt = (np.log2(1 + own[:, None] / flipped) - np.log2(1 + own / others)[:, None]) / load[association][:, None]
+    felt[rows, association] = 0.0
+    effect = felt.sum(0)
+    alone, among = event.snr / total[:, None], received / (total[:, None] - received)
+    gains = _sum_rate_gains(np.log2(1 + np.where(empty, alone, among)), association)
+    off = np.where(load == 1, effect, 0.0)[association]
+    return gains + np.where(empty, effect - felt, 0.0) + off[:, None]
+
+
+def switching_moves(event: Event, found: Found, most: int) -> Found:
+    """The best single move again and again, until none helps; a BS without UEs is silent, a new one at full power."""
+    association, power = found.association.copy(), found.power.copy()
+    rows, unreached = np.arange(len(association)), event.out_of_reach(np.zeros(event.snr.shape))
+    power[np.bincount(association, minlength=len(power)) == 0] = 0.0
+    for _ in range(most):
+        gain = _switching_gains(event, association, power) + unreached
+        gain[rows, association] = 0.0
+        ue, bs = np.unravel_index(gain.argmax(), gain.shape)
+        if gain[ue, bs] <= SMALLEST_GAIN:
+            break
+        if bs not in association:
+            power[bs] = 1.0
+        left, association[ue] = association[ue], bs
+        if left not in association:
+            power[left] = 0.0
+    return Found(association, power)
+
+
+def power_polish(event: Event, start: Found, rounds: int = 6, moves: int = 10, updates: int = 10) -> Found:
+    """Moves and powers in turns after another method; the best pair on the way."""
+    silent = np.where(np.bincount(start.association, minlength=len(start.power)) > 0, start.power, 0.0)
+    candidates = [Found(start.association, silent)]
+
+    def update(found: Found) -> Found:
+        return found._replace(
+            power=scale_powers(event, found.association, np.maximum(found.power, LEAST_START), updates)
+        )
+
+    candidates.append(update(candidates[0]))
+    found = max(candidates, key=lambda found: _value(event, found))
     for _ in range(rounds):
-        power = scale_powers(event, association, np.maximum(power, LEAST_START), updates)
-        best = max(best, Found(association, power), key=lambda found: _value(event, found))
-        efficiency = event.efficiencies(np.maximum(power, LEAST_START))
-        reach = event.out_of_reach(np.zeros(efficiency.shape))
-        association = _moves(association, lambda a, e=efficiency, r=reach: _sum_rate_gains(e, a) + r, moves)
-    return best
+        found = update(switching_moves(event, found, moves))
+        candidates.append(found)
+    return max(candidates, key=lambda found: _value(event, found))

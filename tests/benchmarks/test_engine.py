@@ -22,6 +22,8 @@ TINY = Sizes(
     scipy_channels=1,
     uplink_channels=3,
     uplink_numpy_channels=2,
+    hudn_events=2,
+    hudn_numpy_events=1,
     networks=40,
     loop_networks=10,
     bound_elements=64,
@@ -78,7 +80,7 @@ def test_names_are_unique_and_times_positive(outcome):
 
 @slow
 def test_progress_names_every_part(outcome):
-    parts = ("machine bounds", "exhaustive search", "continuous solvers", "interior point", "uplink QoS", "kernels")
+    parts = ("machine bounds", "exhaustive", "continuous", "interior point", "uplink QoS", "ultra-dense", "kernels")
     assert [line.startswith(part) for line, part in zip(outcome[1], parts, strict=True)] == [True] * len(parts)
 
 

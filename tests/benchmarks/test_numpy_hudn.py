@@ -83,6 +83,28 @@ def test_gains_of_moves_are_differences():
             np.testing.assert_allclose([gains[ue, bs] for gains in found], wanted, rtol=1e-9, atol=1e-12)
 
 
+def test_gains_of_moves_that_switch_bss_are_those_of_sharing_and_of_interference():
+    """One after the other: the UE moves, and then the others hear the BS that is switched on or off."""
+    snr, power = np.where(snrs()[0] > 0, snrs()[0], 1e-3), np.array([0.3, 0.2, 0.0, 0.9, 0.0])
+    association = np.array([0, 0, 3, 0, 1, 0, 0, 1, 0])  # one UE alone at BS 3, none at 2 and 4
+    found = numpy_hudn._switching_gains(Event(snr), association, power)
+    before = np.array(loop_rates(snr, association, power))
+    for ue, bs in np.ndindex(*snr.shape):
+        if bs == association[ue]:
+            continue
+        moved, stays = association.copy(), np.arange(UES) != ue
+        moved[ue] = bs
+        wanted = sum(loop_rates(snr, moved, power)) - before.sum()
+        if bs in (2, 4):
+            switched = np.where(np.arange(BSS) == bs, 1.0, power)
+            wanted += loop_rates(snr, moved, switched)[ue]
+            wanted += (np.array(loop_rates(snr, association, switched)) - before)[stays].sum()
+        if ue == 2:
+            switched = np.where(np.arange(BSS) == 3, 0.0, power)
+            wanted += (np.array(loop_rates(snr, association, switched)) - before)[stays].sum()
+        np.testing.assert_allclose(found[ue, bs], wanted, rtol=1e-9, atol=1e-12)
+
+
 def test_powers_raise_the_sum_rate_in_every_step():
     event, association = Event(snrs()[1]), snrs()[1].argmax(1)
     power = np.where(np.bincount(association, minlength=BSS) > 0, 0.7, 0.0)
