@@ -47,7 +47,7 @@ def _relaxed_utility(problem: AssociationProblem, variables: Variables, temperat
     held = reach.any(-1, keepdims=True)
     share = jax.nn.softmax(logits / temperature, -1, where=reach | ~held)
     share = jnp.where(reach, share, 0.0)
-    # The gate without its slope, a product over UEs that costs more than all the rest and hardly matters.
+    # The gate is held: the slopes of a product over UEs cost more than they tell where shares are far from 0 and 1.
     power = jax.nn.sigmoid(power) * jax.lax.stop_gradient(activity(share))
     return problem.utility_of_rates(problem.relaxed_rates(share, power, gate=False))
 
