@@ -80,8 +80,11 @@ class DenseLinks:
 
     def max(self, values: Array, end: End) -> Array:
         """Over the links of every UE or every BS; 0 without any."""
-        top = self.where(values, -jnp.inf).max(_axis(end))
-        return jnp.where(jnp.isneginf(top), 0.0, top)
+        # By its place: the slope of a maximum compares values that XLA may compute anew and round otherwise.
+        axis = _axis(end)
+        place = jnp.argmax(self.where(jax.lax.stop_gradient(values), -jnp.inf), axis, keepdims=True)
+        here = jax.lax.broadcasted_iota(place.dtype, values.shape, axis) == place
+        return jnp.where(here, self.where(values), 0.0).sum(axis)
 
     def spread(self, nodes: Array, end: End) -> Array:
         """What every UE or BS has, at each of its links."""
