@@ -31,3 +31,19 @@ RECIPES = {
         "rounds of a learned update that sees rates, prices and harms, any size", "wirelax.systems.hudn.recipes:recipe"
     ),
 }
+
+_PAPER = "wirelax.systems.hudn.paper_recipes:recipe"
+RECIPES |= {
+    "hbgnn": Entry("the paper's graph network on channel vectors, labels at first", _PAPER),
+    "hbgnn-ua": Entry("hbgnn for the association alone, at full power", _PAPER),
+    "hbgnn-pa": Entry("hbgnn for powers alone, each UE at its strongest BS", _PAPER),
+    "hbgnn-bilinear": Entry("hbgnn whose logits come from both ends of a link", _PAPER),
+    "hgsage": Entry("the graph network of the paper of 2021, sampled neighbours", _PAPER),
+    "cnn": Entry("convolutions over the image UEs by BSs", _PAPER),
+    "cnn-ua": Entry("cnn for the association alone, at full power", _PAPER),
+    "cnn-pa": Entry("cnn for powers alone, each UE at its strongest BS", _PAPER),
+    "fcnn": Entry("fully connected layers, 2048 wide at full size", _PAPER),
+    "fcnn-ua": Entry("fcnn for the association alone, at full power", _PAPER),
+    "fcnn-pa": Entry("fcnn for powers alone, each UE at its strongest BS", _PAPER),
+    "edge": Entry("a graph network with states on links, any size", _PAPER),
+}
