@@ -213,7 +213,7 @@ def _curves(run: _Run, curves: Any) -> Section:
         recipe = scene.recipes[name]
         file = folder / "runs" / name / "metrics.jsonl"
         lines = [json.loads(line) for line in file.read_text().splitlines()]
-        epochs = recipe.labels is not None
+        epochs = recipe.labels is not None and recipe.batch_size is not None
         unit = recipe.batch_size / recipe.labels.count[run.plan.train_preset] if epochs else 1
         for metric in curves.metrics:
             history[metric][name] = [(line["step"] * unit, line[metric]) for line in lines if metric in line]
