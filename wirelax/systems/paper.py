@@ -58,7 +58,7 @@ class Sweep:
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """Metrics over the epochs (steps, where a recipe has no labels or no `batch_size`) of several recipes, trained in the run.
+    """Metrics over epochs (or steps, where a recipe has no `batch_size`) of several recipes, trained in the run.
 
     Attributes:
         title: of the section.
