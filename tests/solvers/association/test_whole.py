@@ -105,7 +105,7 @@ def test_utility_has_derivatives():
     assert held > 0
 
 
-def test_every_name_of_the_catalogue():
+def test_names_of_the_catalogue():
     """A polish is no worse, silence helps, and the rest is what the solvers return."""
     system = Hudn(num_ues=UES, num_bss=BSS, num_macro=1, num_buildings=2, starts=1)
     problems = make_problems(random_snr(4))
@@ -117,14 +117,14 @@ def test_every_name_of_the_catalogue():
         assert np.asarray(found.feasible).all()
         return np.asarray(found.utility)
 
-    names = [name for name in METHODS if str(METHODS[name].build).endswith("methods:method")]
-    values = {name: utility(name) for name in names if name not in ("direct", "local-search")}
-    for name, value in values.items():
-        base = values[name.split("+")[0]]
-        assert (value >= base - 1e-4).all(), name
-    assert (values["maramp+polish"] > values["maramp"] + 1).any()
-    assert (values["maramp+silent"] > values["maramp"] + 0.1).any()
-    np.testing.assert_allclose(values["juapcmwser"], whole("juapcmwser")(problems).utility, rtol=1e-5)
+    plain, silent, polished = (utility(name) for name in ("maramp", "maramp+silent", "maramp+polish"))
+    np.testing.assert_allclose(plain, whole("maramp")(problems).utility, rtol=1e-6)
+    assert (silent >= plain - 1e-4).all()
+    assert (silent > plain + 0.1).any()
+    assert (polished >= silent - 1e-4).all()
+    assert (polished > silent + 0.5).any()
+    for name in (name for name in METHODS if str(METHODS[name].build).endswith("hudn.methods:method")):
+        assert method(system, name).chunk > 0
     assert method(system, "direct").solve.starts == 1
 
 
