@@ -1,4 +1,4 @@
-"""Decisions of the unfolded network from several starts: the best of all rounds, as the kernels judge them."""
+"""Decisions of the unfolded network from several starts: the best of all rounds, its powers settled."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from wirelax.policies.association.unfolded import random_start
 from wirelax.policies.policy import PolicySpec, PolicyState
 from wirelax.problems import AssociationProblem, evaluate
+from wirelax.solvers.association import power_update
 from wirelax.types import Allocation, Solution, Status
 
 __all__ = ["BestOfStarts"]
+
+LEAST_START = 1e-3
+"""Share of the budget that powers settle from at least, so that BSs come back."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BestOfStarts:
     """The best decision of all rounds from several starts, as the ``solve`` of a `Method`.
+
+    Rounds end with the powers on their way to the first-order condition that every round moves them towards. So the
+    last layers are more steps of that fixed point alone, for the best round of every start.
 
     The first start is the one without random numbers, so that with one start the decision needs no key and permutes
     with UEs and BSs.
@@ -29,11 +36,13 @@ class BestOfStarts:
         spec: of the policy, with an `UnfoldedNetwork`.
         starts: how many.
         rounds: of the network; None for as many as in training.
+        updates: steps of the powers after the last round.
     """
 
     spec: PolicySpec
     starts: int = 1
     rounds: int | None = None
+    updates: int = 30
 
     def __call__(self, state: PolicyState, problem: AssociationProblem, key: PRNGKeyArray) -> Solution:
         """Decide one problem; a decision that is not finite becomes zeros and says so."""
@@ -59,7 +68,17 @@ class BestOfStarts:
             outputs: Any = network.apply(state.params, inputs, start)
             utility, allocation = jax.vmap(judged)(outputs["rounds"])
             best = jnp.argmax(utility)
-            return utility[best], jax.tree.map(lambda leaf: leaf[best], dict(allocation))
+            return self._settled(problem, utility[best], jax.tree.map(lambda leaf: leaf[best], dict(allocation)))
 
         drawn = jax.vmap(lambda key: random_start(problem.num_bss, key=key))(jax.random.split(key, self.starts))
         return jax.vmap(one)(drawn.at[0].set(0.0))
+
+    def _settled(self, problem: AssociationProblem, utility: Array, allocation: Allocation) -> tuple[Array, Allocation]:
+        """The decision with its powers settled, if that is better."""
+        start = jnp.maximum(problem.power_share(allocation), LEAST_START)
+        power = power_update(problem, allocation["association"], start, self.updates)
+        new = problem.allocation(allocation["association"], power)
+        reached = problem.utility(new)
+        better = reached > utility
+        allocation = jax.tree.map(lambda a, b: jnp.where(better, a, b), dict(new), dict(allocation))
+        return jnp.where(better, reached, utility), allocation
