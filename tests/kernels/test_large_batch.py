@@ -35,12 +35,20 @@ def one_subchannel(gain):
     return gain[None], jnp.arange(3)[:, None]
 
 
+UE, BS = jnp.repeat(jnp.arange(3), 3), jnp.tile(jnp.arange(3), 3)
+"""Of all links as a list."""
+
+
+def shares(gain):
+    return gain / gain.sum(-1, keepdims=True)
+
+
 def strongest(gain):
     return jnp.argmax(gain, -1)
 
 
 CASES = {
-    "activity": lambda g, p: kernels.activity(g / g.sum(-1, keepdims=True)),
+    "activity": lambda g, p: kernels.activity(shares(g)),
     "all_pairs_sinr": lambda g, p: kernels.all_pairs_sinr(g, p, 0.1),
     "assigned_link_gain": lambda g, p: kernels.assigned_link_gain(*one_subchannel(g)),
     "assigned_sinr": lambda g, p: kernels.assigned_sinr(*one_subchannel(g), p[:, None], 0.1),
@@ -52,6 +60,9 @@ CASES = {
     "decoding_error_probability": lambda g, p: kernels.decoding_error_probability(
         received_snr(g, p), p > 0.3, 20, 0.8 * jnp.sum(p > 0.3)
     ),
+    "edge_activity": lambda g, p: kernels.edge_activity(shares(g).ravel(), BS, 3),
+    "edge_interference": lambda g, p: kernels.edge_interference((g * p).ravel(), UE),
+    "edge_sinr": lambda g, p: kernels.edge_sinr(g.ravel(), p, UE, BS, 0.1),
     "energy_efficiency": energy_efficiency,
     "finite_blocklength_rate": lambda g, p: jnp.sum(
         kernels.finite_blocklength_rate(received_snr(g, p), 180, jnp.exp(-received_snr(g, p)))
@@ -65,9 +76,8 @@ CASES = {
     "ordered_sic_sinr": lambda g, p: kernels.ordered_sic_sinr(g[0], p, 0.1, 0.05),
     "parallel_blocklength_rate": lambda g, p: kernels.parallel_blocklength_rate(received_snr(g, p), p > 0.3, 180, 1e-5),
     "rate": lambda g, p: jnp.sum(kernels.rate(received_snr(g, p))),
-    "relaxed_association_rates": lambda g, p: kernels.relaxed_association_rates(
-        g / g.sum(-1, keepdims=True), g, p, 0.1
-    ),
+    "relaxed_association_rates": lambda g, p: kernels.relaxed_association_rates(shares(g), g, p, 0.1),
+    "relaxed_edge_rates": lambda g, p: kernels.relaxed_edge_rates(shares(g).ravel(), g.ravel(), p, UE, BS, 3, 0.1),
     "sic_order": lambda g, p: kernels.sic_order(g[0], p > 0.3),
     "sic_sinr": lambda g, p: kernels.sic_sinr(g[0], p, p > 0.3, 0.1, 0.05),
     "spectral_efficiency": lambda g, p: kernels.spectral_efficiency(jnp.sum(received_snr(g, p)), 1e6, 2),

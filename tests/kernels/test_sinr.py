@@ -78,6 +78,15 @@ def test_interference_takes_leading_axes_and_excludes_only_its_own():
     assert interference(jnp.ones((3, 1))).tolist() == [[0.0]] * 3
 
 
+@pytest.mark.parametrize("tx", [7, 8, 256, 257])
+def test_interference_of_few_many_and_very_many(tx):
+    """A product or running sums, whichever is faster; one transmitter is far above the others."""
+    received = np.random.default_rng(tx).uniform(size=(2, 3, tx)).astype(np.float32)
+    received[..., tx // 2] *= 1e8
+    wanted = np.stack([np.delete(received.astype(float), j, -1).sum(-1) for j in range(tx)], -1)
+    np.testing.assert_allclose(jax.jit(interference)(received), wanted, 1e-5)
+
+
 def test_link_powers_are_the_two_parts_of_the_sinr():
     gain, power, noise = network(4)
     own, others = jax.jit(link_powers)(*on_device(gain, power))
@@ -89,7 +98,7 @@ def test_link_powers_are_the_two_parts_of_the_sinr():
 
 
 @pytest.mark.parametrize("ratio_db", [50, 70, 90])
-@pytest.mark.parametrize("links", [2, 3, 8])
+@pytest.mark.parametrize("links", [2, 3, 8, 33])
 def test_float32_holds_under_a_strong_direct_link(ratio_db, links):
     rng = np.random.default_rng(links)
     weak = 10 ** (-ratio_db / 10)

@@ -15,12 +15,16 @@ from wirelax.kernels._shapes import check_network
 
 __all__ = ["all_pairs_sinr", "interference", "link_powers", "link_sinr"]
 
+PRODUCT_FROM, PRODUCT_TO = 8, 256
+"""Transmitters of which interference is a matrix product (measured on a CPU)."""
+
 
 def interference(received: Float[Array, "*batch rx tx"]) -> Float[Array, "*batch rx tx"]:
     """Received power from all transmitters but one, for every receiver and every one left out.
 
-    Adds the sum of the transmitters before to the sum of those after, in time linear in their number and
-    without a subtraction.
+    Without a subtraction: a product with ones everywhere but on the diagonal, which takes a fourth of the time
+    of two running sums where there are a hundred transmitters; or, of a few or very many, the sum of those before
+    added to the sum of those after, in time linear in their number.
 
     Args:
         received: power at receiver rx from transmitter tx, [..., rx, tx], any linear unit.
@@ -29,6 +33,10 @@ def interference(received: Float[Array, "*batch rx tx"]) -> Float[Array, "*batch
         ``out[..., rx, tx] = sum of received[..., rx, j] over j != tx``, [..., rx, tx], in the unit of
         `received`: the term I of Xu et al. (2019), eq. (3).
     """
+    count = received.shape[-1]
+    if PRODUCT_FROM <= count <= PRODUCT_TO:
+        others = 1 - jnp.eye(count, dtype=received.dtype)
+        return jnp.matmul(received, others, precision=jax.lax.Precision.HIGHEST)
     before, after = exclusive_sums(received)
     return before + after
 
