@@ -10,16 +10,9 @@ import pytest
 
 from wirelax.policies.association.edge import EdgeGNN
 from wirelax.policies.association.features import edge_inputs, link_features
-from wirelax.policies.association.graph import (
-    DenseLinks,
-    SparseLinks,
-    graph_choice,
-    graph_features,
-    graph_share,
-    link_inputs,
-    relaxed_graph_rates,
-)
+from wirelax.policies.association.graph import graph_choice, graph_features, graph_share, relaxed_graph_rates
 from wirelax.policies.association.heads import AssociationHead, choice_logits, power_of
+from wirelax.policies.association.links import DenseLinks, SparseLinks, link_inputs
 from wirelax.problems import make_association_problem
 from wirelax.smoothing import tempered_softmax
 

@@ -8,8 +8,8 @@ from flax import linen as nn
 from jaxtyping import Array
 
 from wirelax.policies.association.features import LinkFeatures
-from wirelax.policies.association.graph import link_inputs, links_of, mean_and_max
 from wirelax.policies.association.heads import declare_temperature
+from wirelax.policies.association.links import link_inputs, links_of, mean_and_max
 
 __all__ = ["EdgeGNN"]
 
