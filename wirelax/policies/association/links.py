@@ -112,8 +112,9 @@ class SparseLinks:
     @property
     def graph_of_node(self) -> Int[Array, " node"]:
         """The graph that every node belongs to."""
-        count = self.graph.n_node
-        return jnp.repeat(jnp.arange(count.shape[0]), count, total_repeat_length=self.num_nodes)
+        ends = jnp.cumsum(self.graph.n_node)
+        graph = jnp.searchsorted(ends, jnp.arange(self.num_nodes, dtype=ends.dtype), side="right")
+        return jnp.minimum(graph, len(ends) - 1)
 
     def where(self, values: Array, otherwise: float = 0.0) -> Array:
         """Values: all edges exist."""
