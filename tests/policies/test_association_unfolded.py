@@ -17,6 +17,7 @@ from wirelax.policies.association.starts import BestOfStarts
 from wirelax.policies.association.unfolded import UnfoldedNetwork, random_start
 from wirelax.problems import is_feasible, make_association_problem
 from wirelax.systems import make_problems, sample_channels
+from wirelax.systems.hudn.policies import Polished, Specialised
 from wirelax.systems.hudn.recipes import without_some
 
 from ..compiling import quick_jit
@@ -141,6 +142,29 @@ def test_more_starts_are_no_worse(state, problem):
     assert utility.max() >= utility[0]
     each = jax.vmap(problem.violations)(allocation)
     assert bool(jax.vmap(is_feasible)(each).all())
+
+
+@pytest.mark.slow
+def test_adaptation_polish_and_search_are_no_worse_and_feasible(state, problems):
+    """From a start with a UE out of reach and a BS that reaches nobody, too."""
+    snr = problems.snr.at[0, 3].set(0.0).at[0, :, 2].set(0.0)
+    problems, keys = replace(problems, snr=snr), jax.random.split(jax.random.key(2), 4)
+    first = BestOfStarts(spec=SPEC)
+    adapted = Specialised(spec=SPEC, steps=3, starts=1, settled=2)
+
+    @quick_jit
+    def all_of(problem, key):
+        ways = (first, Polished(starts=first), adapted, replace(adapted, polish=True, search=2))
+        return [way(state, problem, key) for way in ways]
+
+    found = [all_of(jax.tree.map(lambda leaf, n=n: leaf[n], problems), keys[n]) for n in range(2)]
+    for each in found:
+        assert all(bool(solution.feasible) for solution in each)
+        one, polished, trained, searched = (float(solution.utility) for solution in each)
+        assert polished >= one * (1 - 1e-5)
+        assert trained >= one * (1 - 1e-5)
+        assert searched >= one * (1 - 1e-5)
+    assert int(found[0][2].allocation["association"][3]) == -1
 
 
 @pytest.mark.parametrize("fair", [False, True])

@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from wirelax.policies import PolicySpec, PolicyState
 from wirelax.policies.association.heads import TEMPERATURE, AssociationMode, choice_logits, chosen, power_of, silenced
-from wirelax.problems import AssociationProblem
+from wirelax.problems import NO_BS, AssociationProblem
 from wirelax.smoothing import straight_through_argmax, tempered_softmax
 from wirelax.training.objectives import Evaluation, Labelled
 
@@ -205,10 +205,11 @@ class AssociationObjective:
         best = jnp.argmax(hard.reshape(-1))
         outputs = jax.tree.map(lambda leaf: jax.lax.stop_gradient(leaf[best]), flat)
         problem = jax.tree.map(lambda leaf: leaf[0], batch)
+        association = jnp.where(problem.reachable, chosen(outputs, problem, self.mode), NO_BS)
         return {
             "best_utility": hard.reshape(-1)[best],
-            "association": chosen(outputs, problem, self.mode),
-            "power": power_of(outputs, self.mode),
+            "association": association,
+            "power": silenced(problem, association, power_of(outputs, self.mode)),
         }
 
 

@@ -16,8 +16,10 @@ from wirelax.problems import AssociationProblem, evaluate
 from wirelax.solvers.association import power_update
 from wirelax.types import Allocation, Solution, Status
 
-__all__ = ["BestOfStarts"]
+__all__ = ["UPDATES", "BestOfStarts", "settled"]
 
+UPDATES = 30
+"""Steps of the powers after the last round."""
 LEAST_START = 1e-3
 """Share of the budget that powers settle from at least, so that BSs come back."""
 
@@ -42,7 +44,7 @@ class BestOfStarts:
     spec: PolicySpec
     starts: int = 1
     rounds: int | None = None
-    updates: int = 30
+    updates: int = UPDATES
 
     def __call__(self, state: PolicyState, problem: AssociationProblem, key: PRNGKeyArray) -> Solution:
         """Decide one problem; a decision that is not finite becomes zeros and says so."""
@@ -68,17 +70,21 @@ class BestOfStarts:
             outputs: Any = network.apply(state.params, inputs, start)
             utility, allocation = jax.vmap(judged)(outputs["rounds"])
             best = jnp.argmax(utility)
-            return self._settled(problem, utility[best], jax.tree.map(lambda leaf: leaf[best], dict(allocation)))
+            allocation = jax.tree.map(lambda leaf: leaf[best], dict(allocation))
+            return settled(problem, utility[best], allocation, self.updates)
 
         drawn = jax.vmap(lambda key: random_start(problem.num_bss, key=key))(jax.random.split(key, self.starts))
         return jax.vmap(one)(drawn.at[0].set(0.0))
 
-    def _settled(self, problem: AssociationProblem, utility: Array, allocation: Allocation) -> tuple[Array, Allocation]:
-        """The decision with its powers settled, if that is better."""
-        start = jnp.maximum(problem.power_share(allocation), LEAST_START)
-        power = power_update(problem, allocation["association"], start, self.updates)
-        new = problem.allocation(allocation["association"], power)
-        reached = problem.utility(new)
-        better = reached > utility
-        allocation = jax.tree.map(lambda a, b: jnp.where(better, a, b), dict(new), dict(allocation))
-        return jnp.where(better, reached, utility), allocation
+
+def settled(
+    problem: AssociationProblem, utility: Float[Array, ""], allocation: Allocation, updates: int
+) -> tuple[Float[Array, ""], Allocation]:
+    """A decision and its utility with the powers a few steps of their fixed point further, if that is better."""
+    start = jnp.maximum(problem.power_share(allocation), LEAST_START)
+    power = power_update(problem, allocation["association"], start, updates)
+    new = problem.allocation(allocation["association"], power)
+    reached = problem.utility(new)
+    better = reached > utility
+    allocation = jax.tree.map(lambda a, b: jnp.where(better, a, b), dict(new), dict(allocation))
+    return jnp.where(better, reached, utility), allocation

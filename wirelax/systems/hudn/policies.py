@@ -9,11 +9,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from wirelax.io import load_shipped
 from wirelax.policies import PolicySpec, PolicyState
-from wirelax.policies.association.starts import BestOfStarts
+from wirelax.policies.association.starts import UPDATES, BestOfStarts, settled
 from wirelax.problems import AssociationProblem, evaluate
 from wirelax.solvers import association as solvers
 from wirelax.systems.hudn.catalogue import METHODS
@@ -21,15 +21,14 @@ from wirelax.systems.hudn.recipes import unfolded_spec
 from wirelax.systems.policies import policy_method
 from wirelax.training import specialise
 from wirelax.training.association import AssociationObjective, FixedTemperature
-from wirelax.types import Method, Solution
+from wirelax.types import Allocation, Method, Solution
 
 __all__ = ["Polished", "Specialised", "policy", "weights_of"]
 
-GRL_STARTS = 2
-UPDATES = 30
-LEAST_START = 1e-3
 MOVED = 0.15
 """Share of the BSs and UEs that change at random in a start near the best so far."""
+LEAST_SEEN = 1e-4
+"""Share of the budget at which UEs see silent BSs then."""
 CHUNK = 2
 """Problems at once: the matrices of a round stay in the cache."""
 
@@ -39,22 +38,32 @@ def weights_of(system: Any) -> str:
     return "unfolded-fair" if system.config.utility == "proportional-fair" else "unfolded"
 
 
-_Found = tuple[Float[Array, ""], Int[Array, " ue"], Float[Array, " bs"]]
-"""Utility, association, powers."""
+_Found = tuple[Float[Array, ""], Allocation]
+"""Utility and allocation."""
 
 
 def _better(old: _Found, new: _Found) -> _Found:
     return jax.tree.map(lambda a, b: jnp.where(new[0] > old[0], a, b), new, old)
 
 
-def _near(problem: AssociationProblem, best: _Found, key: PRNGKeyArray) -> tuple[Array, Array]:
-    """A decision near the best so far: some BSs are on or off at random, some UEs at the strongest of those on."""
-    _, association, power = best
+def _best_of(found: _Found) -> _Found:
+    return jax.tree.map(lambda leaf: leaf[jnp.argmax(found[0])], found)
+
+
+def _polished(problem: AssociationProblem, allocation: Allocation) -> _Found:
+    found = solvers.association_polish(problem, allocation)
+    return found.utility, dict(found.allocation)
+
+
+def _near(problem: AssociationProblem, allocation: Allocation, key: PRNGKeyArray) -> Allocation:
+    """A decision near another: some BSs are on or off at random, some UEs at the strongest of those on."""
+    association, power = allocation["association"], problem.power_share(allocation)
     bs_key, ue_key, on_key, share_key = jax.random.split(key, 4)
     on = jax.random.bernoulli(on_key, jax.random.uniform(share_key, minval=0.1, maxval=0.6), power.shape)
     power = jnp.where(jax.random.bernoulli(bs_key, MOVED, power.shape), on.astype(power.dtype), power)
-    strongest = jnp.argmax(problem.snr * power, -1)
-    return jnp.where(jax.random.bernoulli(ue_key, MOVED, association.shape), strongest, association), power
+    strongest = jnp.argmax(problem.snr * (power + LEAST_SEEN), -1)
+    moved = jax.random.bernoulli(ue_key, MOVED, association.shape)
+    return problem.allocation(jnp.where(moved, strongest, association), power)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,32 +96,25 @@ class Specialised:
         """Decide one problem."""
         still = jax.lax.stop_gradient(problem)
         train_key, search_key = jax.random.split(key)
-        utility, association, power = self.decisions(state, still, train_key)
+        utility, allocation = self.decisions(state, still, train_key)
         rows = jax.lax.top_k(utility, min(self.settled, utility.size))[1]
-        found = jax.lax.map(lambda row: self._finish(still, association[row], power[row]), rows)
-        best = jax.tree.map(lambda leaf: leaf[jnp.argmax(found[0])], found)
-        if self.search:
-            explore = lambda best, key: (_better(best, self._finish(still, *_near(still, best, key))), None)  # noqa: E731
-            best, _ = jax.lax.scan(explore, best, jax.random.split(search_key, self.search))
-        _, association, power = best
-        return evaluate(problem, problem.allocation(association, power), iterations=self.steps)
 
-    def _finish(self, problem: AssociationProblem, association: Array, power: Array) -> _Found:
-        """A decision with its powers settled, or polished."""
-        if self.polish:
-            association, power = solvers.power_polish(problem, association, power)
-        else:
-            settled = solvers.power_update(problem, association, jnp.maximum(power, LEAST_START), UPDATES)
-            better = problem.utility(problem.allocation(association, settled)) > problem.utility(
-                problem.allocation(association, power)
-            )
-            power = jnp.where(better, settled, power)
-        return problem.utility(problem.allocation(association, power)), association, power
+        def finish(row: Array) -> _Found:
+            decided = jax.tree.map(lambda leaf: leaf[row], allocation)
+            return _polished(still, decided) if self.polish else settled(still, utility[row], decided, UPDATES)
+
+        def explore(best: _Found, key: PRNGKeyArray) -> tuple[_Found, None]:
+            return _better(best, _polished(still, _near(still, best[1], key))), None
+
+        best = _best_of(jax.lax.map(finish, rows))
+        if self.search:
+            best, _ = jax.lax.scan(explore, best, jax.random.split(search_key, self.search))
+        return evaluate(problem, best[1], iterations=self.steps)
 
     def decisions(
         self, state: PolicyState, problem: AssociationProblem, key: PRNGKeyArray
-    ) -> tuple[Float[Array, " step"], Int[Array, "step ue"], Float[Array, "step bs"]]:
-        """Utility, association and powers of the best decision of every step; row 0 is that without adaptation."""
+    ) -> tuple[Float[Array, " step"], Allocation]:
+        """Utility and allocation of the best decision of every step; row 0 is that without adaptation."""
         first = BestOfStarts(spec=self.spec)(state, problem, key)
         objective = AssociationObjective(
             spec=self.spec,
@@ -124,11 +126,11 @@ class Specialised:
         )
         optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(self.learning_rate))
         _, seen = specialise(objective, state, problem, steps=self.steps, optimizer=optimizer, key=key)
-        allocation = first.allocation
-        rows = (first.utility, allocation["association"], problem.power_share(allocation))
-        both = zip(rows, (seen["best_utility"], seen["association"], seen["power"]), strict=True)
-        utility, association, power = (jnp.concatenate([one[None], many]) for one, many in both)
-        return jnp.where(jnp.isfinite(utility), utility, -jnp.inf), association, power
+        allocation = jax.vmap(problem.allocation)(seen["association"], seen["power"])
+        join = lambda one, many: jnp.concatenate([one[None], many])  # noqa: E731
+        utility = join(first.utility, seen["best_utility"])
+        allocation = jax.tree.map(join, dict(first.allocation), dict(allocation))
+        return jnp.where(jnp.isfinite(utility), utility, -jnp.inf), allocation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,18 +150,15 @@ class Polished:
         still = jax.lax.stop_gradient(problem)
         utility, allocation = self.starts.candidates(state, still, key)
         rows = jax.lax.top_k(jnp.where(jnp.isfinite(utility), utility, -jnp.inf), self.best)[1]
-        found = jax.lax.map(
-            lambda row: solvers.association_polish(still, jax.tree.map(lambda leaf: leaf[row], dict(allocation))), rows
-        )
-        best = jnp.argmax(found.utility)
-        return evaluate(problem, jax.tree.map(lambda leaf: leaf[best], dict(found.allocation)))
+        polish = lambda row: _polished(still, jax.tree.map(lambda leaf: leaf[row], dict(allocation)))  # noqa: E731
+        return evaluate(problem, _best_of(jax.lax.map(polish, rows))[1])
 
 
 def policy(system: Any, name: str) -> Method:
     """A method of the unfolded network, with the weights for the utility of the system."""
     spec = unfolded_spec(system)
     solves: dict[str, Callable[..., Solution]] = {
-        "unfolded-grl": BestOfStarts(spec=spec, starts=GRL_STARTS),
+        "unfolded-grl": BestOfStarts(spec=spec, starts=1),
         "unfolded-grl+polish": Polished(starts=BestOfStarts(spec=spec)),
         "unfolded-srl": Specialised(spec=spec),
         "unfolded-srl+polish": Specialised(spec=spec, polish=True),
