@@ -45,6 +45,7 @@ class Sizes:
         uplink_numpy_channels: of these, the ones that NumPy solves.
         hudn_events: events of the batched methods of the ultra-dense network.
         hudn_numpy_events: of these, the ones that NumPy solves.
+        hudn_training: whether to time a step of its training as well, which takes minutes to compile.
         networks: networks in the batch of the kernels.
         loop_networks: networks that the NumPy loop is timed on.
         bound_elements: length of the arrays that the bounds of the machine are measured with.
@@ -63,6 +64,7 @@ class Sizes:
     uplink_numpy_channels: int = 200
     hudn_events: int = 256
     hudn_numpy_events: int = 16
+    hudn_training: bool = True
     networks: int = 1_000_000
     loop_networks: int = 20_000
     bound_elements: int = 2**20
@@ -82,6 +84,7 @@ QUICK = Sizes(
     uplink_numpy_channels=20,
     hudn_events=32,
     hudn_numpy_events=4,
+    hudn_training=False,
     loop_networks=4_000,
     bound_elements=2**18,
     repeats=3,
@@ -147,7 +150,12 @@ def run(
         )
     if "hudn" in only:
         say(f"ultra-dense network against NumPy ({sizes.hudn_events} events)")
-        results += hudn_rows(events=sizes.hudn_events, numpy_events=sizes.hudn_numpy_events, repeats=sizes.repeats)
+        results += hudn_rows(
+            events=sizes.hudn_events,
+            numpy_events=sizes.hudn_numpy_events,
+            repeats=sizes.repeats,
+            training=sizes.hudn_training,
+        )
     if "kernels" in only:
         say(f"kernels: SINR and rate of {sizes.networks} networks")
         results += kernel_rows(

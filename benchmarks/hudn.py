@@ -82,13 +82,14 @@ class Forward:
         return map_chunks(lambda problem: problem.utility(self.spec.allocate(policy, problem)), problems, CHUNK)
 
 
-def hudn_rows(*, events: int, numpy_events: int, repeats: int) -> list[Row]:
-    """Two rows a method, one a policy, and one for a step of its training where it needs no labels.
+def hudn_rows(*, events: int, numpy_events: int, repeats: int, training: bool = False) -> list[Row]:
+    """Two rows a method and one a policy.
 
     Args:
         events: in the batch, each in a city of its own.
         numpy_events: of these, the ones that NumPy solves one after the other.
         repeats: timed runs of each.
+        training: also a step of the training of policies that need no labels, which takes minutes to compile.
     """
     system = get("hudn")
     problems = make_problems(system, sample_channels(system, events, seed=0))
@@ -96,7 +97,7 @@ def hudn_rows(*, events: int, numpy_events: int, repeats: int) -> list[Row]:
     recipes = system.recipes
     for name in POLICIES:
         if name in recipes:
-            rows += _policy_rows(system, recipes[name], problems, repeats)
+            rows += _policy_rows(system, recipes[name], problems, repeats, training)
     return rows
 
 
@@ -148,7 +149,9 @@ def _sum_rate(event: Event, found: Any) -> float:
     return (found if isinstance(found, dict) else numpy_hudn.evaluate(event, found))["sum_rate"]
 
 
-def _policy_rows(system: System, recipe: Recipe, problems: AssociationProblem, repeats: int) -> list[Row]:
+def _policy_rows(
+    system: System, recipe: Recipe, problems: AssociationProblem, repeats: int, training: bool
+) -> list[Row]:
     first = jax.tree.map(lambda leaf: leaf[: min(8, len(leaf))], problems)
     policy = recipe.spec.init(first, key=jax.random.key(0))
     call, compile_seconds = compile_call(Forward(recipe.spec), problems, policy)
@@ -163,7 +166,8 @@ def _policy_rows(system: System, recipe: Recipe, problems: AssociationProblem, r
         notes="float32, all cores, fresh weights, one start",
         parameters=parameters,
     )
-    return [forward] if recipe.labels else [forward, _step_row(system, recipe, policy, repeats)]
+    timed_too = training and not recipe.labels
+    return [forward, _step_row(system, recipe, policy, repeats)] if timed_too else [forward]
 
 
 def _step_row(system: System, recipe: Recipe, policy: PolicyState, repeats: int) -> Row:

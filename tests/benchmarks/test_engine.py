@@ -24,6 +24,7 @@ TINY = Sizes(
     uplink_numpy_channels=2,
     hudn_events=2,
     hudn_numpy_events=1,
+    hudn_training=False,
     networks=40,
     loop_networks=10,
     bound_elements=64,

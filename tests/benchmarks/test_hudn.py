@@ -55,7 +55,7 @@ def test_policies_and_their_steps_are_timed(monkeypatch):
     monkeypatch.setattr(hudn, "POLICIES", ("unfolded",))
     monkeypatch.setattr(hudn, "METHODS", {})
     monkeypatch.setattr(hudn, "_step_row", lambda system, recipe, policy, repeats: {"name": recipe.name})
-    forward, step = hudn_rows(events=3, numpy_events=1, repeats=1)
+    forward, step = hudn_rows(events=3, numpy_events=1, repeats=1, training=True)
     assert forward["parameters"] > 1000
     assert step == {"name": "unfolded"}
 
