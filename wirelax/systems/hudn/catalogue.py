@@ -22,8 +22,17 @@ METHODS = {
     "juapcmwser+polish": Entry("juapcmwser, then powers and single moves of UEs in turns", _METHOD),
     "uamwser-published": Entry("uamwser with the faults of the published code", _METHOD),
     "juapcmwser-published": Entry("juapcmwser with the faults of the published code", _METHOD),
-    "local-search": Entry("single moves of UEs and powers from several starts", _METHOD),
+    "greedy": Entry("BSs switched on one at a time, then polished", _METHOD),
+    "local-search": Entry("moves that switch BSs, and powers, in turns from several starts", _METHOD),
     "direct": Entry("gradient ascent on a relaxed association and powers from several starts", _METHOD),
+}
+
+_POLICY = "wirelax.systems.hudn.policies:policy"
+METHODS |= {
+    "unfolded-grl": Entry("the unfolded network, trained on other cities", _POLICY),
+    "unfolded-grl+polish": Entry("unfolded-grl, then powers and single moves of UEs in turns", _POLICY),
+    "unfolded-srl": Entry("the unfolded network, trained further on the event alone", _POLICY),
+    "unfolded-srl+polish": Entry("unfolded-srl, its best decisions polished, and a search near the best", _POLICY),
 }
 
 RECIPES = {

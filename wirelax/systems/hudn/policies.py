@@ -25,6 +25,10 @@ from wirelax.types import Allocation, Method, Solution
 
 __all__ = ["Polished", "Specialised", "policy", "weights_of"]
 
+FEW = 5
+"""Rounds before a polish, which brings decisions of five rounds as far as those of eight."""
+TINY, MANY = 256, 16
+"""Links up to which the network decides from many starts: there they take no time, and one may miss by much."""
 MOVED = 0.15
 """Share of the BSs and UEs that change at random in a start near the best so far."""
 LEAST_SEEN = 1e-4
@@ -84,8 +88,8 @@ class Specialised:
     """
 
     spec: PolicySpec
-    steps: int = 40
-    starts: int = 2
+    steps: int = 16
+    starts: int = 1
     learning_rate: float = 1e-3
     settled: int = 16
     polish: bool = False
@@ -157,11 +161,15 @@ class Polished:
 def policy(system: Any, name: str) -> Method:
     """A method of the unfolded network, with the weights for the utility of the system."""
     spec = unfolded_spec(system)
+    tiny = system.config.num_ues * system.config.num_bss <= TINY
+    starts, best = (MANY, MANY // 4) if tiny else (1, 1)
     solves: dict[str, Callable[..., Solution]] = {
-        "unfolded-grl": BestOfStarts(spec=spec, starts=1),
-        "unfolded-grl+polish": Polished(starts=BestOfStarts(spec=spec)),
+        "unfolded-grl": BestOfStarts(spec=spec, starts=starts),
+        "unfolded-grl+polish": Polished(
+            starts=BestOfStarts(spec=spec, starts=starts, rounds=FEW, updates=0), best=best
+        ),
         "unfolded-srl": Specialised(spec=spec),
-        "unfolded-srl+polish": Specialised(spec=spec, polish=True),
+        "unfolded-srl+polish": Specialised(spec=spec, steps=8, settled=8, polish=True, search=64),
     }
     load = lambda: load_shipped(system.name, weights_of(system))  # noqa: E731
     return policy_method(system, name, METHODS[name].summary, spec, load, solve=solves[name], chunk=CHUNK)
