@@ -14,7 +14,7 @@ from wirelax.solvers.association.sum_of_ratios import (
     max_rate_association,
     sum_of_ratios_association,
 )
-from wirelax.solvers.association.switching import all_on_one, best_switching_moves
+from wirelax.solvers.association.switching import all_on_one, best_switching_moves, switching_gains
 
 __all__ = [
     "POWER_FLOOR",
@@ -38,4 +38,5 @@ __all__ = [
     "power_polish",
     "power_update",
     "sum_of_ratios_association",
+    "switching_gains",
 ]

@@ -15,10 +15,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 from wirelax.kernels import rate
 from wirelax.problems import AssociationProblem
-from wirelax.solvers.association.links import best_bs, efficiency, gather, links_of
+from wirelax.solvers.association.links import best_bs, gather, links_of
 from wirelax.solvers.association.moves import entering_and_leaving
 
-__all__ = ["all_on_one", "best_switching_moves"]
+__all__ = ["all_on_one", "best_switching_moves", "switching_gains"]
 
 
 def all_on_one(problem: AssociationProblem) -> tuple[Int[Array, " ue"], Float[Array, " bs"]]:
@@ -40,8 +40,8 @@ def best_switching_moves(
     """Up to `count` moves of one UE each, every one the one that raises the utility most.
 
     A move is judged by what the UE gets and what the others of the two BSs gain or lose by sharing, and by what a BS
-    that it switches on or off takes from or gives to the UEs of all others; only where it does both at once, the two
-    are added up as if apart.
+    that it switches on or off takes from or gives to the UEs of all others. These are added up as if each were alone:
+    exact where nothing is switched, else but for the UEs of the two BSs.
 
     Args:
         problem: one downlink; its objective is the utility.
@@ -55,7 +55,8 @@ def best_switching_moves(
     reach = (problem.snr > 0).T
 
     def step(state: _State) -> _State:
-        value, target = best_bs(*_gains(problem, reach, state))
+        gains = _gains(problem, state.association, state.power, state.load)
+        value, target = best_bs(gains, reach & (jnp.arange(problem.num_bss)[:, None] != state.association))
         mover = jnp.argmax(value)
         source, to = state.association[mover], target[mover]
         going = value[mover] > state.least
@@ -85,28 +86,48 @@ class _State(NamedTuple):
     moves: Int[Array, ""]
 
 
-def _gains(problem: AssociationProblem, reach: Array, state: _State) -> tuple[Float[Array, "bs ue"], Array]:
-    """What the utility gains by every move, and which of them there are."""
-    links = links_of(problem, state.association)
-    own, others = links.signals(state.power)
-    sharing = jnp.maximum(gather(state.load, state.association), 1.0)
+def switching_gains(
+    problem: AssociationProblem, association: Int[Array, " ue"], power: Float[Array, " bs"]
+) -> Float[Array, "ue bs"]:
+    """What the utility gains if one UE changes its BS, which switches BSs on and off, see `best_switching_moves`.
+
+    Args:
+        problem: one downlink; its objective is the utility.
+        association: BS of every UE, -1 for none [ue].
+        power: shares of the budgets [bs]; BSs without UEs are silent whatever they are.
+
+    Returns:
+        For every UE and BS, 0 at its own BS and -inf where a BS does not reach the UE.
+    """
+    load = links_of(problem, association).load
+    gains = _gains(problem, association, jnp.where(load > 0, power, 0.0), load)
+    stays = jnp.arange(problem.num_bss)[:, None] == association
+    return jnp.where((problem.snr > 0).T, jnp.where(stays, 0.0, gains), -jnp.inf).T
+
+
+def _gains(problem: AssociationProblem, association: Array, power: Array, load: Array) -> Float[Array, "bs ue"]:
+    """What the utility gains by every move; of no meaning where there is none."""
+    links = links_of(problem, association)
+    own, others = links.signals(power)
+    sharing = jnp.maximum(gather(load, association), 1.0)
     now = rate(own / others)
-    empty = (state.load == 0)[:, None]
-    stays = jnp.arange(problem.num_bss)[:, None] == state.association
+    empty = (load == 0)[:, None]
+    stays = jnp.arange(problem.num_bss)[:, None] == association
     # What everybody else gets with a BS in the other state.
-    received = problem.snr.T * state.power[:, None]
-    flipped = jnp.where(empty, others + problem.snr.T, _without(received, others, stays))
+    received = problem.snr.T * power[:, None]
+    rest = jnp.where(empty, others, _without(received, others, stays))
+    flipped = jnp.where(empty, others + problem.snr.T, rest)
     worth = lambda efficiency: _worth(problem, efficiency / sharing)  # noqa: E731
-    felt = jnp.where(stays | (state.association < 0), 0.0, worth(rate(own / flipped)) - worth(now))
+    felt = jnp.where(stays | (association < 0), 0.0, worth(rate(own / flipped)) - worth(now))
     total = felt.sum(-1)
-    seen = efficiency(problem, state.power)
-    alone = rate(problem.snr.T / (own + others))  # the SINR at an empty BS, which does not interfere with itself
-    seen = jnp.where(empty, alone, seen)
-    entering, leaving = entering_and_leaving(problem, seen, state.association, state.load, now)
-    switched_off = jnp.where(sharing == 1, gather(total, state.association), 0.0)
+    # At its new BS a UE hears its old one, unless it leaves that empty; a BS that it switches on is at full power.
+    still_heard = jnp.where(sharing == 1, 0.0, own)
+    seen = rate(jnp.where(empty, problem.snr.T, received) / (rest + still_heard))
+    entering, leaving = entering_and_leaving(problem, seen, association, load, now)
+    switched_off = jnp.where(sharing == 1, gather(total, association), 0.0)
     # The UE that moves does not feel at its old BS what its new one does.
     switched_on = jnp.where(empty, total[:, None] - felt, 0.0)
-    return entering + leaving + switched_on + switched_off, reach & ~stays
+    return entering + leaving + switched_on + switched_off
 
 
 def _worth(problem: AssociationProblem, rates: Array) -> Array:
