@@ -169,7 +169,7 @@ def policy(system: Any, name: str) -> Method:
             starts=BestOfStarts(spec=spec, starts=starts, rounds=FEW, updates=0), best=best
         ),
         "unfolded-srl": Specialised(spec=spec),
-        "unfolded-srl+polish": Specialised(spec=spec, steps=8, settled=8, polish=True, search=64),
+        "unfolded-srl+polish": Specialised(spec=spec, steps=8, settled=8, polish=True, search=100),
     }
     load = lambda: load_shipped(system.name, weights_of(system))  # noqa: E731
     return policy_method(system, name, METHODS[name].summary, spec, load, solve=solves[name], chunk=CHUNK)
