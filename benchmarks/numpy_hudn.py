@@ -206,16 +206,18 @@ def _switching_gains(event: Event, association: np.ndarray, power: np.ndarray) -
     rows = np.arange(len(association))
     load = np.bincount(association, minlength=len(power))
     received = event.snr * power
-    total = 1 + received.sum(1)
     own = received[rows, association]
-    others = total - own
-    empty = load == 0
-    flipped = np.where(empty, others[:, None] + event.snr, np.maximum(others[:, None] - received, 1.0))
+    others = 1 + received.sum(1) - own
+    empty, alone = load == 0, load[association] == 1
+    rest = np.where(empty, others[:, None], np.maximum(others[:, None] - received, 1.0))
+    flipped = np.where(empty, others[:, None] + event.snr, rest)
     felt = (np.log2(1 + own[:, None] / flipped) - np.log2(1 + own / others)[:, None]) / load[association][:, None]
     felt[rows, association] = 0.0
     effect = felt.sum(0)
-    alone, among = event.snr / total[:, None], received / (total[:, None] - received)
-    gains = _sum_rate_gains(np.log2(1 + np.where(empty, alone, among)), association)
+    # At its new BS a UE hears its old one, unless it leaves that empty.
+    seen = np.where(empty, event.snr, received) / (rest + np.where(alone, 0.0, own)[:, None])
+    seen[rows, association] = own / others
+    gains = _sum_rate_gains(np.log2(1 + seen), association)
     off = np.where(load == 1, effect, 0.0)[association]
     return gains + np.where(empty, effect - felt, 0.0) + off[:, None]
 

@@ -88,19 +88,19 @@ def test_gains_of_moves_that_switch_bss_are_those_of_sharing_and_of_interference
     snr, power = np.where(snrs()[0] > 0, snrs()[0], 1e-3), np.array([0.3, 0.2, 0.0, 0.9, 0.0])
     association = np.array([0, 0, 3, 0, 1, 0, 0, 1, 0])  # one UE alone at BS 3, none at 2 and 4
     found = numpy_hudn._switching_gains(Event(snr), association, power)
-    before = np.array(loop_rates(snr, association, power))
+    before, efficiency = np.array(loop_rates(snr, association, power)), loop_efficiencies(snr, power)
     for ue, bs in np.ndindex(*snr.shape):
         if bs == association[ue]:
             continue
-        moved, stays = association.copy(), np.arange(UES) != ue
+        moved, stays, after = association.copy(), np.arange(UES) != ue, power.copy()
         moved[ue] = bs
-        wanted = sum(loop_rates(snr, moved, power)) - before.sum()
-        if bs in (2, 4):
-            switched = np.where(np.arange(BSS) == bs, 1.0, power)
-            wanted += loop_rates(snr, moved, switched)[ue]
-            wanted += (np.array(loop_rates(snr, association, switched)) - before)[stays].sum()
-        if ue == 2:
-            switched = np.where(np.arange(BSS) == 3, 0.0, power)
+        after[bs] = 1.0 if bs in (2, 4) else power[bs]
+        after[3] = power[3] if 3 in moved else 0.0
+        rates = [efficiency[i, moved[i]] / (moved == moved[i]).sum() for i in range(UES)]
+        rates[ue] = loop_rates(snr, moved, after)[ue]  # all others share as after the move, and hear as before it
+        wanted = sum(rates) - before.sum()
+        for other in np.flatnonzero(after != power):
+            switched = np.where(np.arange(BSS) == other, after, power)
             wanted += (np.array(loop_rates(snr, association, switched)) - before)[stays].sum()
         np.testing.assert_allclose(found[ue, bs], wanted, rtol=1e-9, atol=1e-12)
 
