@@ -52,9 +52,9 @@ METHODS := exhaustive+polish,exhaustive,dinkelbach,gradient,max-power,random-pow
 COMPARE := $(BIN)/wirelax compare hetnet-ee --methods $(METHODS) --count 2000 --seed 77 --overwrite
 METHODS_NOMA := interior-point,gradient,swap-matching,paus-ip,joint,max-power,random-power,dnn,dnn+rate,dnn+qos-raw,dnn+qos,dnn+simplex,equivariant,paus,paus-equivariant
 METHODS_NOMA_MUNICH := interior-point,gradient,max-power,random-power,dnn,dnn+rate,dnn+qos-raw,dnn+qos,dnn+simplex,equivariant
-METHODS_HUDN := maramp,maramp+silent,msuamp,msuapc,uamwser,juapcmwser,uamwser-published,juapcmwser-published,maramp+polish,juapcmwser+polish,greedy,local-search,direct,hbgnn-grl,unfolded-grl,unfolded-grl+polish,unfolded-srl,unfolded-srl+polish
+METHODS_HUDN := maramp,maramp+silent,msuamp,msuapc,uamwser,juapcmwser,uamwser-published,juapcmwser-published,maramp+polish,juapcmwser+polish,greedy,local-search,direct,unfolded-grl,unfolded-grl+polish,unfolded-srl,unfolded-srl+polish
 METHODS_FAIR := maramp,msuamp,msuapc,juapcmwser,maramp+polish,greedy,local-search,direct,unfolded-grl,unfolded-grl+polish,unfolded-srl
-COMPARE_HUDN := $(BIN)/wirelax compare hudn --count 48 --seed 77 --overwrite
+COMPARE_HUDN := $(BIN)/wirelax compare hudn --count 32 --seed 77 --overwrite
 METHODS_UPLINK := numerical,search,learned,learned+repair,prop-learn,prop-learn+repair
 COMPARE_UPLINK := $(BIN)/wirelax compare uplink-qos --methods $(METHODS_UPLINK) --count 2000 --seed 77 --overwrite
 COMPARE_NOMA := $(BIN)/wirelax compare noma --count 200 --seed 77 --overwrite
@@ -99,3 +99,10 @@ weights: $(STAMP)
 	cp runs/weights-uplink-learned/policy.msgpack $(WEIGHTS)/uplink-qos-learned.msgpack
 	$(BIN)/wirelax train uplink-qos --policy prop-learn --preset paper --out runs/weights-uplink-prop-learn
 	cp runs/weights-uplink-prop-learn/policy.msgpack $(WEIGHTS)/uplink-qos-prop-learn.msgpack
+	for utility in sum-rate proportional-fair; do \
+	  $(BIN)/wirelax train hudn --policy unfolded --set utility=$$utility --preset quick --out runs/weights-hudn-$$utility || exit 1; \
+	done
+	cp runs/weights-hudn-sum-rate/policy.msgpack $(WEIGHTS)/hudn-unfolded.msgpack
+	cp runs/weights-hudn-proportional-fair/policy.msgpack $(WEIGHTS)/hudn-unfolded-fair.msgpack
+	$(BIN)/wirelax train hudn --policy hbgnn --set layout_seed=0 --preset quick --out runs/weights-hudn-hbgnn
+	cp runs/weights-hudn-hbgnn/policy.msgpack $(WEIGHTS)/hudn-hbgnn.msgpack

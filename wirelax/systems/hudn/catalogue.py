@@ -29,6 +29,10 @@ METHODS = {
 
 _POLICY = "wirelax.systems.hudn.policies:policy"
 METHODS |= {
+    "hbgnn-grl": Entry(
+        "the paper's graph network, trained on the city of layout_seed 0", "wirelax.systems.hudn.paper_recipes:policy"
+    ),
+    "hbgnn-srl": Entry("hbgnn-grl, trained further on the event alone", "wirelax.systems.hudn.paper_recipes:policy"),
     "unfolded-grl": Entry("the unfolded network, trained on other cities", _POLICY),
     "unfolded-grl+polish": Entry("unfolded-grl, then powers and single moves of UEs in turns", _POLICY),
     "unfolded-srl": Entry("the unfolded network, trained further on the event alone", _POLICY),

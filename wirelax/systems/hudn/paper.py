@@ -45,6 +45,7 @@ FAULTY = ("uamwser-published", "juapcmwser-published")
 STRONG = ("maramp+polish", "juapcmwser+polish", "greedy", "local-search", "direct")
 LEARNED = (
     "hbgnn-grl",
+    "hbgnn-srl",
     "unfolded-grl",
     "unfolded-grl+polish",
     "unfolded-srl",
@@ -58,7 +59,8 @@ def reproduction(preset: str) -> Reproduction:
         raise ValueError(f"unknown preset {preset!r}; choose quick or paper")
     paper = preset == "paper"
     size: dict[str, Any] = {} if paper else SMALL
-    swept = ("maramp", "msuamp", "juapcmwser", "unfolded-grl", "unfolded-grl+polish", "unfolded-srl")
+    swept = ("maramp", "juapcmwser", "local-search", "unfolded-grl", "unfolded-grl+polish")
+    swept = (*swept, "unfolded-srl") if paper else swept
     return Reproduction(
         count=200 if paper else 16,
         train=(),
@@ -103,12 +105,12 @@ def reproduction(preset: str) -> Reproduction:
             Sweep(
                 title="Figure 12: the density of BSs",
                 field="num_bss",
-                values=(25, 45, 65, 85, 105, 125, 145) if paper else (25, 65, 105, 145),
+                values=(25, 45, 65, 85, 105, 125, 145) if paper else (45, 105, 145),
                 methods=swept,
                 resample=True,
             ),
         ),
-        sweep_count=50 if paper else 8,
+        sweep_count=50 if paper else 16,
         notes=(
             "maramp, msuamp and uamwser transmit at full power from every BS, also from those without a UE, as "
             "published; +silent is the same with these silent, and all other methods silence them. over_X is a "

@@ -22,6 +22,7 @@ from wirelax.policies.association.hgsage import HGSAGE
 from wirelax.policies.association.image import AssociationCNN, AssociationFCNN
 from wirelax.problems import NO_BS, AssociationProblem
 from wirelax.solvers.association import association_juapcmwser, association_uamwser, power_update
+from wirelax.systems.hudn.adapted import Adapted
 from wirelax.systems.hudn.catalogue import METHODS, RECIPES
 from wirelax.systems.hudn.config import HudnConfig
 from wirelax.systems.hudn.system import Hudn
@@ -207,6 +208,8 @@ def recipe(system: Hudn, name: str) -> Recipe:
 
 
 def policy(system: Hudn, name: str) -> Method:
-    """The method of a network of the papers with the weights that come with the package."""
-    base = name.removesuffix("-grl")
-    return shipped_method(system, name, METHODS[name].summary, recipe(system, base), chunk=8)
+    """The method of a network of the papers with the weights that come with the package: GRL, or SRL from there."""
+    base, _, kind = name.rpartition("-")
+    trained = recipe(system, base)
+    how = {"solve": Adapted(spec=trained.spec)} if kind == "srl" else {}
+    return shipped_method(system, name, METHODS[name].summary, trained, chunk=8, **how)
