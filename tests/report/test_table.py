@@ -92,7 +92,10 @@ def test_markdown_golden():
 def test_no_header_is_a_raw_name():
     assert label_of("seconds_per_channel") == "time per channel"
     assert label_of("violated_max_power") == "break max power"
-    assert label_of("rate_p5") == "rate p5"
+    assert label_of("rate_p5") == "5th percentile of rates (bit/s/Hz)"
+    assert label_of("over_maramp") == "over maramp"
+    assert label_of("paper_over_maramp") == "paper: over maramp"
+    assert label_of("some_column") == "some column"
 
 
 def test_markdown_columns():

@@ -99,7 +99,7 @@ def map_figure(
         directory: where the file goes, as ``map.png``.
         stem: before that name.
     """
-    places = system.places(channels)
+    places = system.places(channels) if channels else None
     if places is None:
         return {}
     best = max(results, key=lambda name: results[name].utility[0])
