@@ -54,6 +54,7 @@ METHODS_NOMA := interior-point,gradient,swap-matching,paus-ip,joint,max-power,ra
 METHODS_NOMA_MUNICH := interior-point,gradient,max-power,random-power,dnn,dnn+rate,dnn+qos-raw,dnn+qos,dnn+simplex,equivariant
 METHODS_HUDN := maramp,maramp+silent,msuamp,msuapc,uamwser,juapcmwser,uamwser-published,juapcmwser-published,maramp+polish,juapcmwser+polish,greedy,local-search,direct,unfolded-grl,unfolded-grl+polish,unfolded-srl,unfolded-srl+polish
 METHODS_FAIR := maramp,msuamp,msuapc,juapcmwser,maramp+polish,greedy,local-search,direct,unfolded-grl,unfolded-grl+polish,unfolded-srl
+METHODS_PAPER := maramp,msuamp,msuapc,uamwser,juapcmwser,uamwser-published,juapcmwser-published,hbgnn-grl,hbgnn-srl,unfolded-grl,unfolded-grl+polish,unfolded-srl,unfolded-srl+polish
 COMPARE_HUDN := $(BIN)/wirelax compare hudn --count 32 --seed 77 --overwrite
 METHODS_UPLINK := numerical,search,learned,learned+repair,prop-learn,prop-learn+repair
 COMPARE_UPLINK := $(BIN)/wirelax compare uplink-qos --methods $(METHODS_UPLINK) --count 2000 --seed 77 --overwrite
@@ -70,7 +71,7 @@ readme: $(STAMP)
 	$(COMPARE_HUDN) --methods $(METHODS_HUDN) --out runs/readme/hudn
 	$(COMPARE_HUDN) --methods $(METHODS_HUDN) --set scenario=munich --out runs/readme/hudn-munich
 	$(COMPARE_HUDN) --methods $(METHODS_FAIR) --set utility=proportional-fair --out runs/readme/hudn-fair
-	$(BIN)/wirelax reproduce hudn --preset quick --overwrite --out runs/readme/hudn-paper
+	$(COMPARE_HUDN) --methods $(METHODS_PAPER) --set layout_seed=0 --out runs/readme/hudn-paper
 	$(BIN)/python -m benchmarks.readme --synthetic runs/readme/synthetic --munich runs/readme/munich \
 	  --uplink runs/readme/uplink --uplink-munich runs/readme/uplink-munich --uplink-study runs/readme/uplink-study \
 	  --hudn runs/readme/hudn --hudn-munich runs/readme/hudn-munich --hudn-fair runs/readme/hudn-fair \

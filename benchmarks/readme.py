@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table import to_table
+from wirelax import systems
 from wirelax.report.machine import machine_summary
+from wirelax.report.reproduce import network_sizes, relative
 from wirelax.report.table import to_markdown
 
 ROOT = Path(__file__).parents[1]
@@ -103,10 +105,11 @@ def picture(directory: Path, name: str, what: str) -> str:
 
 
 def beside_the_paper(directory: Path) -> str:
-    """The first two sections of one run of ``wirelax reproduce hudn``: the networks' sizes, then rates and times."""
-    rows = _table(directory)
-    networks = [row for row in rows if row["scenario"] == "Parameters"]
-    shown = [row for row in rows if row["scenario"] == "events in one city, as in the paper"]
+    """Sizes of the networks, and one run of ``wirelax compare hudn`` on the events of one city, beside the paper's."""
+    system = systems.get("hudn", layout_seed=0)
+    plan, rows = system.paper("quick"), _table(directory)
+    networks = network_sizes(system, plan.networks)
+    shown = [{**row, **relative(plan, row, rows)} for row in rows]
     sizes = to_markdown(networks, ["method", "parameters", "paper_parameters"], {"paper_parameters": "paper"})
     table = to_markdown(shown, ["method", *RATIOS], RATIOS, units={"sum_rate_mean": "bit/s/Hz"})
     return f"{sizes}\n{shown[0]['count']:,} events in one city, {where(machine_summary())}:\n\n{table}"

@@ -26,7 +26,7 @@ from wirelax.systems.policies import trained_method
 from wirelax.systems.run import BatchResult, make_problems, sample_channels, solve_batch
 from wirelax.systems.train import train_policy
 
-__all__ = ["reproduce"]
+__all__ = ["network_sizes", "relative", "reproduce"]
 
 Say = Callable[[str], None]
 Row = dict[str, Any]
@@ -142,7 +142,7 @@ def _scenario(
     run.say(title)
     results = run.solve(scene, [*plan.methods, *trained], trained, channels, run.seed + 2)
     found = comparison_rows(scene, results)
-    rows = [{"method": row["method"], "scenario": title, **row, **_relative(plan, row, found)} for row in found]
+    rows = [{"method": row["method"], "scenario": title, **row, **relative(plan, row, found)} for row in found]
     items: list[FigureItem] = []
     stem, order = _slug(title), run.order
     whole = comparison_figures(
@@ -167,7 +167,7 @@ def _scenario(
     return rows, Section(title=title, text=text, rows=rows, figures=items, units=units_of(scene))
 
 
-def _relative(plan: Any, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Row:
+def relative(plan: Any, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Row:
     """Columns that set a row beside other methods' and beside what the paper prints of it."""
     column, found = plan.reference_column, {}
     for name in plan.references:
@@ -179,17 +179,22 @@ def _relative(plan: Any, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any
     return found | {f"paper_{name}": of.get(row["method"]) for name, of in plan.printed.items()}
 
 
-def _networks(run: _Run) -> tuple[list[Row], Section]:
-    """How large the networks of some recipes are, beside the paper's numbers."""
-    drawn = make_problems(run.system, sample_channels(run.system, 1, run.seed))
+def network_sizes(system: Any, networks: Mapping[str, float | None]) -> list[Row]:
+    """How large the networks of some recipes are, beside the paper's numbers: ``parameters``, ``paper_parameters``."""
+    drawn = make_problems(system, sample_channels(system, 1, seed=0))
     rows: list[Row] = []
-    for name, printed in run.plan.networks.items():
-        spec = run.system.recipes[name].spec
+    for name, printed in networks.items():
+        spec = system.recipes[name].spec
         features = jax.vmap(spec.features)(drawn)
         first = jax.tree.map(lambda leaf: leaf[0], features)
         variables = jax.eval_shape(spec.network.init, jax.random.key(0), first)
         count = sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
         rows.append({"method": name, "scenario": "Parameters", "parameters": count, "paper_parameters": printed})
+    return rows
+
+
+def _networks(run: _Run) -> tuple[list[Row], Section]:
+    rows = network_sizes(run.system, run.plan.networks)
     return rows, Section(title="Parameters of the networks", rows=rows)
 
 

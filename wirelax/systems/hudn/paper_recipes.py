@@ -60,8 +60,10 @@ _EFFORTS = {
     "quick": _Effort(steps=1500, batch=16, chunk=50, labels=256),
     "paper": _Effort(steps=10000, batch=64, chunk=100, labels=4096),
 }
-_QUICK_STEPS = {"cnn": 250, "edge": 600}
+_QUICK_STEPS = {"cnn": 100, "edge": 600}
 """Of networks whose steps take longer."""
+SMALL_LINKS, SMALL_STEPS = 1000, 600
+"""Most links of a network that learns in so many steps of the quick preset: that of the paper's curves in small."""
 
 
 def fcnn_width(num_ues: int, num_bss: int) -> int:
@@ -178,6 +180,8 @@ def recipe(system: Hudn, name: str) -> Recipe:
     def stages(preset: str, seed: int) -> list[Stage]:
         effort = _EFFORTS[preset]
         steps = _QUICK_STEPS.get(base, effort.steps) if preset == "quick" else effort.steps
+        if preset == "quick" and system.config.num_ues * system.config.num_bss <= SMALL_LINKS:
+            steps = min(steps, SMALL_STEPS)
         loop = LoopConfig(
             steps=steps,
             learning_rate=1e-4 if preset == "paper" else 1e-3,
