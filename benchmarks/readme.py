@@ -226,7 +226,7 @@ PARTS = {
     "uplink": Part({"uplink": _uplink}),
     "uplink-munich": Part({"uplink-munich": _uplink}),
     "uplink-study": Part({"uplink-study": study}, {UPLINK_FIGURE: "uplink_study.png"}),
-    "hudn": Part({"hudn": _hudn}, {"map.png": "hudn_map.png", "rate_cdf.png": "hudn_rate_cdf.png"}),
+    "hudn": Part({"hudn": _hudn}, {"map.png": "hudn_map.png"}),
     "hudn-munich": Part({"hudn-munich": _hudn}, {"map.png": "hudn_munich_map.png"}),
     "hudn-fair": Part({"hudn-fair": _fair}),
     "hudn-paper": Part({"hudn-paper": beside_the_paper}),

@@ -22,7 +22,7 @@ METHODS = {
     "juapcmwser+polish": Entry("juapcmwser, then powers and single moves of UEs in turns", _METHOD),
     "uamwser-published": Entry("uamwser with the faults of the published code", _METHOD),
     "juapcmwser-published": Entry("juapcmwser with the faults of the published code", _METHOD),
-    "greedy": Entry("BSs switched on one at a time, then polished", _METHOD),
+    "greedy": Entry("BSs switched on one at a time, with powers between: for the sum rate", _METHOD),
     "local-search": Entry("moves that switch BSs, and powers, in turns from several starts", _METHOD),
     "direct": Entry("gradient ascent on a relaxed association and powers from several starts", _METHOD),
 }
