@@ -75,7 +75,7 @@ readme: $(STAMP)
 	$(BIN)/python -m benchmarks.readme --synthetic runs/readme/synthetic --munich runs/readme/munich \
 	  --uplink runs/readme/uplink --uplink-munich runs/readme/uplink-munich --uplink-study runs/readme/uplink-study \
 	  --hudn runs/readme/hudn --hudn-munich runs/readme/hudn-munich --hudn-fair runs/readme/hudn-fair \
-	  --hudn-paper runs/readme/hudn-paper --hudn-bench benchmarks/results/hudn-$$(uname -m).json \
+	  --hudn-paper runs/readme/hudn-paper \
 	  --uplink-bench benchmarks/results/uplink-$$(uname -m).json \
 	  --noma runs/readme/noma --noma-munich runs/readme/noma-munich --noma-sizes runs/readme/noma-sizes \
 	  --bench benchmarks/results/bench-$$(uname -m).json --labels benchmarks/results/interior-point-$$(uname -m).json

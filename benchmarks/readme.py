@@ -57,9 +57,9 @@ UPLINK = {
     "seconds_per_channel": "time per channel",
 }
 HUDN = {
-    "sum_rate_mean": "mean sum rate",
+    "sum_rate_mean": "mean sum rate (bit/s/Hz)",
     "ratio_to_best": "ratio to best",
-    "rate_p5": "5th percentile of rates",
+    "rate_p5": "5th percentile of rates (bit/s/Hz)",
     "jain_index": "Jain index",
     "starved_fraction": "starved UEs",
     "serving_bss": "serving BSs",
@@ -74,7 +74,7 @@ RATIOS = {
     "over_juapcmwser-published": "over the published JUAPCMWSER",
     "paper_over_juapcmwser": "paper: over JUAPCMWSER",
     "seconds_per_channel": "time per channel",
-    "paper_seconds_per_channel": "paper: time per channel",
+    "paper_seconds_per_channel": "paper: time per channel (s)",
 }
 SIZES = {
     "trained:dnn+rate@supervised": "DNN, supervised",
@@ -161,13 +161,10 @@ def _with_spread(value: float | None, spread: float | None) -> str:
     return f"{value:.3g}" if spread is None else f"{value:.3g} ± {spread:.2g}"
 
 
-def uplink_speed(file: Path, item: str = "channel") -> str:
-    """Methods in batches against loops over their NumPy form."""
+def uplink_speed(file: Path) -> str:
+    """The numerical methods of the uplink in batches against loops over their NumPy form."""
     result = json.loads(file.read_text())
-    return f"{where(result['machine'])}:\n\n{to_table(result['results'], item)}"
-
-
-event_speed = partial(uplink_speed, item="event")
+    return f"{where(result['machine'])}:\n\n{to_table(result['results'], 'channel')}"
 
 
 def _ratios(row: Mapping[str, Any]) -> str:
@@ -230,7 +227,6 @@ PARTS = {
     "hudn-munich": Part({"hudn-munich": _hudn}, {"map.png": "hudn_munich_map.png"}),
     "hudn-fair": Part({"hudn-fair": _fair}),
     "hudn-paper": Part({"hudn-paper": beside_the_paper}),
-    "hudn-bench": Part({"hudn-bench": event_speed}),
     "uplink-bench": Part({"uplink-bench": uplink_speed}),
     "bench": Part({"bench": speed}),
     "labels": Part({"labels": labelling}),
