@@ -23,7 +23,7 @@ SMALL = {
 NOISE_W = 10 ** ((-91.98970004336019 - 30) / 10)
 PLAIN = ("maramp", "maramp+silent", "msuamp", "uamwser", "juapcmwser", "maramp+polish")
 OTHERS = ("msuapc", "local-search", "direct", "uamwser-published", "juapcmwser-published", "juapcmwser+polish")
-FULL_POWER = ("maramp", "msuamp", "uamwser")
+FULL_POWER = ("maramp", "msuamp", "uamwser", "uamwser-published")
 FLOOR = 1e-3
 
 
