@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from wirelax.kernels import rate
 from wirelax.problems import AssociationProblem
 from wirelax.solvers.association.links import Links, gather, links_of, product, sum_by_bs
 
@@ -45,7 +46,7 @@ def power_step(
 ) -> Float[Array, " bs"]:
     """One step; BSs without UEs are silent, the others have at least the share `least`."""
     own, others = links.signals(power)
-    weight = _slope(links, jnp.log2(1 + own / others), rate_floor, goal) * own / (own + others)
+    weight = _slope(links, rate(own / others), rate_floor, goal) * own / (own + others)
     gained = sum_by_bs(weight, links.association, len(power))
     lost = product(links.cross.T, weight / others)
     full = gained >= lost  # also where both are 0, and where the quotient would overflow
